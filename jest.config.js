@@ -1,0 +1,19 @@
+/** @type {import('jest').Config} */
+module.exports = {
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testEnvironment: '<rootDir>/test/environment.js',
+  transform: {
+    '^.+\\.[cm]?ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' }, // TypeScript sources import './x.js'
+  maxWorkers: 1, // the engine's own threads already fill the machine
+  workerIdleMemoryLimit: '8GB', // keeps the one worker a child process: a native crash fails one file, not the whole run
+  testTimeout: 60000,
+};
