@@ -16,9 +16,9 @@ function say(message) {
   console.error(`athanor: ${message}`);
 }
 
-/** Runs a program to its end with inherited output; ends this process with its code if it fails. */
+/** Runs a program to its end, its output on stderr; ends this process with its code if it fails. */
 function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { stdio: 'inherit', cwd: root, ...options });
+  const result = spawnSync(command, args, { stdio: ['inherit', 2, 2], cwd: root, ...options });
   if (result.error) fail(`cannot run ${command}: ${result.error.message}`);
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
