@@ -63,7 +63,7 @@ export function fitToBox(line: Polyline, ink: Ink): void {
   const scale = (BOX * ink.size - 2 * ink.radius) / longer;
   // The offset keeps the whole digit inside the picture, whatever its centre of mass is.
   const inside = (centre: number, low: number, high: number) => {
-    const margin = ink.radius + 0.5;
+    const margin = ink.radius * (1 + 3 * ink.pressure) + ink.edge / 2 + 1;
     return Math.min(Math.max(centre, margin - low * scale), SIDE - margin - high * scale);
   };
   const moveX = inside(SIDE / 2 + ink.shift[0] - (massX / mass) * scale, left, right);
