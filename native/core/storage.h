@@ -1,0 +1,44 @@
+// A refcounted buffer. Its memory is taken when the task that fills it runs, and goes back to the allocator when the
+// last holder lets go: a JavaScript handle, or a queued task, which is what makes the release happen in stream order.
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "core/allocator.h"
+#include "core/error.h"
+
+namespace athanor {
+
+/** Streams of one environment: 0 computes, 1 loads data ahead of it. */
+constexpr int kStreams = 2;
+
+struct Storage {
+  explicit Storage(size_t size) : bytes(size) {}
+  Storage(const Storage&) = delete;
+
+  const size_t bytes;
+  Block block;  // empty until the first write
+
+  // The last submission of each stream that touches or writes this storage, so that the other stream can wait for it.
+  // Read and set on the JavaScript thread only, when a task is submitted.
+  uint64_t last_use[kStreams] = {};
+  uint64_t last_write[kStreams] = {};
+
+  std::shared_ptr<const Failure> failure;  // why the data never came to be
+
+  void* data() const { return block.data; }
+  void ensure_memory() {
+    if (block.data == nullptr) block = Allocator::cpu().allocate(bytes);
+  }
+
+  void retain() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+ private:
+  ~Storage() { Allocator::cpu().release(block); }
+  std::atomic<int32_t> refs_{1};
+};
+
+}  // namespace athanor

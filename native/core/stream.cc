@@ -1,0 +1,139 @@
+#include "core/stream.h"
+
+#include "cpu/runtime/spin.h"
+
+namespace athanor {
+namespace {
+
+// Deep enough that a step of a large network is queued without a wait, so a loop that awaits once a step never blocks.
+constexpr size_t kTasks = 4096;
+// What a producer that never awaits may have promised before it waits. Memory is taken when a task runs, so this bounds
+// how much can come to life behind the producer's back before it (and the garbage collector) gets a turn.
+constexpr size_t kBytes = size_t{2} << 30;
+constexpr int kSpins = 2000;  // tens of microseconds: the gap between two calls of a training step
+
+}  // namespace
+
+Stream::Stream(int index, OnRead on_read) : index_(index), ring_(kTasks), on_read_(std::move(on_read)) {}
+
+Stream::~Stream() { close(); }
+
+Task& Stream::begin() {
+  if (submitted_ - completed() >= kTasks) wait(submitted_ - kTasks + 1);
+  while (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes && !idle()) wait(completed() + 1);
+  Task& task = ring_[submitted_ % kTasks];
+  task.sequence = submitted_ + 1;
+  return task;
+}
+
+std::shared_ptr<const Failure> Stream::run_inline(Task& task) {
+  depend_on_peer(task);
+  if (task.after != 0) peer_->wait(task.after);
+  auto failure = execute(task);
+  task.clear();
+  return failure;
+}
+
+uint64_t Stream::submit(Task& task) {
+  if (!executor_.joinable()) executor_ = std::thread([this] { run(); });
+  depend_on_peer(task);
+  bytes_in_flight_.fetch_add(task.output_bytes, std::memory_order_relaxed);
+  ++submitted_;
+  published_.store(submitted_, std::memory_order_seq_cst);
+  if (executor_sleeps_.load(std::memory_order_seq_cst)) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    has_work_.notify_one();
+  }
+  return submitted_;
+}
+
+void Stream::wait(uint64_t sequence) {
+  for (int turn = 0; turn < kSpins; ++turn) {
+    if (completed() >= sequence) return;
+    cpu_relax();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  has_progress_.wait(lock, [&] { return completed_.load(std::memory_order_seq_cst) >= sequence || closing_.load(); });
+  waiters_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// A reader waits for the peer's last write, a writer also for its last read.
+void Stream::depend_on_peer(Task& task) {
+  const int peer = 1 - index_;
+  const auto touch = [&](Storage* s, bool writes) {
+    if (s == nullptr) return;
+    const uint64_t needed = writes ? s->last_use[peer] : s->last_write[peer];
+    if (needed > task.after) task.after = needed;
+    s->last_use[index_] = task.sequence;
+    if (writes) s->last_write[index_] = task.sequence;
+  };
+  for (int i = 0; i < task.n_operands; ++i) touch(task.operands[static_cast<size_t>(i)].storage, i >= task.n_in);
+  touch(task.read.storage, false);
+}
+
+void Stream::run_task(Task& task) {
+  if (task.after != 0) peer_->wait(task.after);
+  const bool is_read = task.op < 0;
+  const uint64_t read_id = task.read.id;
+  auto failure = execute(task);
+  if (failure && !is_read) {
+    std::lock_guard<std::mutex> lock(failure_mutex_);
+    if (!first_failure_) first_failure_ = failure;
+    has_failure_.store(true, std::memory_order_release);
+  }
+  const size_t bytes = task.output_bytes;
+  task.clear();
+  bytes_in_flight_.fetch_sub(bytes, std::memory_order_relaxed);
+  completed_.store(completed_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
+  if (waiters_.load(std::memory_order_seq_cst) > 0) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    has_progress_.notify_all();
+  }
+  if (is_read) on_read_(read_id, std::move(failure));
+}
+
+void Stream::run() {
+  for (;;) {
+    const uint64_t next = completed_.load(std::memory_order_relaxed);
+    for (int turn = 0; turn < kSpins && published_.load(std::memory_order_acquire) == next; ++turn) {
+      if (closing_.load(std::memory_order_relaxed)) return;
+      cpu_relax();
+    }
+    if (published_.load(std::memory_order_acquire) == next) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      executor_sleeps_.store(true, std::memory_order_seq_cst);
+      has_work_.wait(lock, [&] { return closing_.load() || published_.load(std::memory_order_seq_cst) != next; });
+      executor_sleeps_.store(false, std::memory_order_relaxed);
+    }
+    if (closing_.load(std::memory_order_relaxed)) return;
+    run_task(ring_[next % kTasks]);
+  }
+}
+
+std::shared_ptr<const Failure> Stream::take_failure() {
+  if (!has_failure_.load(std::memory_order_acquire)) return nullptr;
+  std::lock_guard<std::mutex> lock(failure_mutex_);
+  has_failure_.store(false, std::memory_order_release);
+  return std::move(first_failure_);
+}
+
+void Stream::delivered(const std::shared_ptr<const Failure>& failure) {
+  std::lock_guard<std::mutex> lock(failure_mutex_);
+  if (first_failure_ != failure) return;
+  first_failure_.reset();
+  has_failure_.store(false, std::memory_order_release);
+}
+
+void Stream::close() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_.store(true);
+  }
+  has_work_.notify_all();
+  has_progress_.notify_all();
+  if (executor_.joinable()) executor_.join();
+  for (Task& task : ring_) task.clear();
+}
+
+}  // namespace athanor

@@ -1,0 +1,75 @@
+// An in-order queue of tasks with a thread that runs them. The JavaScript thread is the only producer; a cheap task on
+// an idle stream runs right there, because handing it over would cost more than doing it.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/task.h"
+
+namespace athanor {
+
+class Stream {
+ public:
+  /** Called on the executor's thread when a read has ended; `failure` is null when it went well. */
+  using OnRead = std::function<void(uint64_t id, std::shared_ptr<const Failure> failure)>;
+
+  /** `index` is this stream's place in Storage::last_use. */
+  Stream(int index, OnRead on_read);
+  ~Stream();
+  /** The other stream of the environment, which tasks here may have to wait for. */
+  void set_peer(Stream* peer) { peer_ = peer; }
+  Stream(const Stream&) = delete;
+
+  // ---- the producer's side: one thread
+  /** An empty slot to fill in; waits while the queue is full. Give it to run_inline() or submit(). */
+  Task& begin();
+  /** Everything submitted has ended: what follows may run on the producer's thread. */
+  bool idle() const { return completed_.load(std::memory_order_acquire) == submitted_; }
+  std::shared_ptr<const Failure> run_inline(Task& task);
+  uint64_t submit(Task& task);
+
+  // ---- any thread
+  uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
+  uint64_t submitted() const { return submitted_; }
+  void wait(uint64_t sequence);
+
+  /** The first failure that no sync point has delivered yet; the stream forgets it. */
+  std::shared_ptr<const Failure> take_failure();
+  /** Forgets `failure` if it is the undelivered one, because a read is delivering it. */
+  void delivered(const std::shared_ptr<const Failure>& failure);
+
+  /** Ends the current task, drops the others and joins the thread. */
+  void close();
+
+ private:
+  void run();
+  void run_task(Task& task);
+  void depend_on_peer(Task& task);
+
+  const int index_;
+  Stream* peer_ = nullptr;
+  std::vector<Task> ring_;
+  uint64_t submitted_ = 0;                  // producer only
+  std::atomic<uint64_t> published_{0};      // what the executor may run
+  std::atomic<uint64_t> completed_{0};
+  std::atomic<size_t> bytes_in_flight_{0};  // of outputs yet to be made
+
+  std::mutex mutex_;
+  std::condition_variable has_work_, has_progress_;
+  std::atomic<bool> executor_sleeps_{false};
+  std::atomic<int> waiters_{0};
+  std::atomic<bool> closing_{false};
+
+  std::mutex failure_mutex_;
+  std::shared_ptr<const Failure> first_failure_;
+  std::atomic<bool> has_failure_{false};
+
+  OnRead on_read_;
+  std::thread executor_;  // started by the first submission
+};
+
+}  // namespace athanor

@@ -1,0 +1,33 @@
+// The op table: names from ops.def, kernels from the instruction set in use. The index of an op is its line in ops.def.
+#pragma once
+#include <vector>
+
+#include "core/view.h"
+
+namespace athanor {
+
+struct OpEntry {
+  const char* name;
+  const Kernel* kernels = nullptr;
+  int n_kernels = 0;
+  int forced = -1;  // tests: the one kernel to use; -1: the first that fits
+};
+
+class Table {
+ public:
+  /** Built on first use. Throws Error when a line of ops.def has no kernel or a kernel has no line. */
+  static Table& instance();
+
+  int size() const { return static_cast<int>(entries_.size()); }
+  OpEntry& entry(int op) { return entries_[static_cast<size_t>(op)]; }
+  int find(const char* name) const;  // -1: no such op
+
+  /** Runs the first kernel that fits (or the forced one). Throws Error when a forced kernel does not fit. */
+  void run(int op, const Call& call);
+
+ private:
+  Table();
+  std::vector<OpEntry> entries_;
+};
+
+}  // namespace athanor

@@ -1,0 +1,74 @@
+// One op call on its way through a stream.
+#pragma once
+#include <vector>
+
+#include "core/storage.h"
+#include "core/view.h"
+
+namespace athanor {
+
+enum class Role : uint8_t {
+  input = 0,
+  output = 1,   // new storage, contiguous, its memory taken when the task runs
+  inout = 2,    // existing storage, written in place
+  scalar = 3,   // a number, held by the task itself
+};
+
+struct Operand {
+  Storage* storage = nullptr;  // retained while the task lives; null for a scalar
+  int64_t offset = 0;          // in elements
+  Role role = Role::input;
+  alignas(8) unsigned char scalar[8];
+  View view;  // data is filled in when the task runs
+};
+
+/** A read of a contiguous range into memory that the caller keeps alive until `done` was called. */
+struct ReadRequest {
+  Storage* storage = nullptr;
+  size_t offset_bytes = 0;
+  size_t bytes = 0;
+  void* destination = nullptr;
+  uint64_t id = 0;
+};
+
+struct Task {
+  int op = -1;  // -1: a read
+  int n_in = 0, n_out = 0;
+  std::vector<Operand> operands;  // inputs first; the capacity stays with the ring's slot
+  int n_operands = 0;
+  std::vector<double> attrs;
+  ReadRequest read;
+  uint64_t sequence = 0;
+  uint64_t after = 0;  // the peer stream's submission that must have ended first
+  size_t output_bytes = 0;
+
+  Operand& add_operand() {
+    if (static_cast<size_t>(n_operands) == operands.size()) operands.emplace_back();
+    return operands[static_cast<size_t>(n_operands++)];
+  }
+  /** Elements of all operands: the measure by which a call is cheap enough to run where it was made. */
+  int64_t elements() const {
+    int64_t n = 0;
+    for (int i = 0; i < n_operands; ++i) n += numel(operands[static_cast<size_t>(i)].view);
+    return n;
+  }
+  void clear() {
+    for (int i = 0; i < n_operands; ++i) {
+      Storage*& s = operands[static_cast<size_t>(i)].storage;
+      if (s != nullptr) s->release();
+      s = nullptr;
+    }
+    if (read.storage != nullptr) read.storage->release();
+    read = ReadRequest{};
+    op = -1;
+    n_in = n_out = n_operands = 0;
+    output_bytes = 0;
+    after = 0;
+    attrs.clear();
+  }
+};
+
+/** Runs a task on the calling thread. Null when it went well. Never throws. */
+std::shared_ptr<const Failure> execute(Task& task) noexcept;
+
+}  // namespace athanor

@@ -1,0 +1,85 @@
+// copy: any layout into any layout, casting on the way. 2 * item size bytes per element, no FLOP: bound by bandwidth.
+#include "cpu/elementwise.h"
+#include "cpu/families.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace {
+
+// float -> int truncates and saturates at both ends, NaN becomes 0: a plain C++ cast would be undefined there.
+template <class To, class From>
+struct Cast {
+  ATHANOR_ALWAYS_INLINE To of(From x) { return static_cast<To>(x); }
+};
+template <class From>
+struct Cast<bool, From> {
+  ATHANOR_ALWAYS_INLINE bool of(From x) { return x != From(0); }
+};
+template <class To, class From>
+ATHANOR_ALWAYS_INLINE To saturate(From x, From low, From high) {
+  const From clamped = x < low ? low : (x > high ? high : x);
+  return x == x ? static_cast<To>(clamped) : To(0);
+}
+template <>
+struct Cast<int32_t, float> {  // the largest float below 2^31
+  ATHANOR_ALWAYS_INLINE int32_t of(float x) {
+    return x >= 2147483648.0f ? INT32_MAX : saturate<int32_t>(x, -2147483648.0f, 2147483520.0f);
+  }
+};
+template <>
+struct Cast<int32_t, double> {
+  ATHANOR_ALWAYS_INLINE int32_t of(double x) { return saturate<int32_t>(x, -2147483648.0, 2147483647.0); }
+};
+template <>
+struct Cast<uint8_t, float> {
+  ATHANOR_ALWAYS_INLINE uint8_t of(float x) { return saturate<uint8_t>(x, 0.0f, 255.0f); }
+};
+template <>
+struct Cast<uint8_t, double> {
+  ATHANOR_ALWAYS_INLINE uint8_t of(double x) { return saturate<uint8_t>(x, 0.0, 255.0); }
+};
+
+template <class To>
+struct CastTo {
+  template <class From>
+  ATHANOR_ALWAYS_INLINE To apply(From x) {
+    return Cast<To, From>::of(x);
+  }
+};
+
+void copy_cast(const Call& c) {
+  const bool known = with_all(c.in[0].dtype, [&](auto from) {
+    using From = typename decltype(from)::type;
+    const bool out_known = with_all(c.out[0].dtype, [&](auto to) {
+      using To = typename decltype(to)::type;
+      run_unary<CastTo<To>, From, To>(c);
+    });
+    if (!out_known) refuse_dtype(c, c.out[0].dtype);
+  });
+  if (!known) refuse_dtype(c, c.in[0].dtype);
+}
+
+bool same_contiguous(const Call& c) {
+  if (c.in[0].dtype != c.out[0].dtype || c.in[0].ndim != c.out[0].ndim) return false;
+  for (int d = 0; d < c.in[0].ndim; ++d)
+    if (c.in[0].shape[d] != c.out[0].shape[d]) return false;
+  return is_contiguous(c.in[0]) && is_contiguous(c.out[0]);
+}
+
+void copy_bytes(const Call& c) {
+  const int64_t bytes = numel(c.out[0]) * static_cast<int64_t>(item_size(c.out[0].dtype));
+  char* to = c.out[0].as<char>();
+  const char* from = c.in[0].as<const char>();
+  parallel_for(c.ctx, bytes, kGrain * 4, [&](int64_t begin, int64_t end) {
+    __builtin_memmove(to + begin, from + begin, static_cast<size_t>(end - begin));
+  });
+}
+
+const Kernel kernels_copy[] = {{"bytes", same_contiguous, copy_bytes}, {"cast", nullptr, copy_cast}};
+
+}  // namespace
+
+const OpKernels copy[] = {ATHANOR_OP(copy, kernels_copy), {nullptr, nullptr, 0}};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

@@ -1,0 +1,44 @@
+// From a runtime dtype to a C++ type.
+#pragma once
+#include "core/view.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+/** A type as a value, for generic lambdas: `with_numbers(t, [&](auto tag) { using T = typename decltype(tag)::type; ... })`. */
+template <class T>
+struct Tag {
+  using type = T;
+};
+
+// bool is stored as one byte, 0 or 1: C++'s own bool has that layout and gives !=0 conversions for free.
+template <class F>
+ATHANOR_ALWAYS_INLINE bool with_floats(DType t, const F& f) {
+  switch (t) {
+    case DType::f32: f(Tag<float>{}); return true;
+    case DType::f64: f(Tag<double>{}); return true;
+    default: return false;
+  }
+}
+template <class F>
+ATHANOR_ALWAYS_INLINE bool with_numbers(DType t, const F& f) {
+  switch (t) {
+    case DType::i32: f(Tag<int32_t>{}); return true;
+    case DType::u8: f(Tag<uint8_t>{}); return true;
+    default: return with_floats(t, f);
+  }
+}
+template <class F>
+ATHANOR_ALWAYS_INLINE bool with_all(DType t, const F& f) {
+  if (t == DType::b8) {
+    f(Tag<bool>{});
+    return true;
+  }
+  return with_numbers(t, f);
+}
+
+/** What a kernel says when it is handed a dtype that lib/ should have cast or refused. */
+ATHANOR_ALWAYS_INLINE void refuse_dtype(const Call& c, DType t) { c.ctx->fail(c.ctx, "no kernel for %s", dtype_name(t)); }
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

@@ -1,0 +1,39 @@
+// The native door: the functions that lib/native.ts sees. No op is named here.
+#pragma once
+#include <node_api.h>
+
+#include <string>
+
+#include "napi/environment.h"
+
+namespace athanor {
+
+// The command block's header; lib/native.ts has the same numbers. Operand records, then attributes, follow it.
+constexpr int kBlockInputs = 0;     // in: how many inputs
+constexpr int kBlockOutputs = 1;    // in: how many outputs
+constexpr int kBlockAttrs = 2;      // in: how many attributes
+constexpr int kBlockStream = 3;     // in: which stream
+constexpr int kBlockSequence = 4;   // out: the submission's number, 0 when the call ran at once
+constexpr int kBlockCompleted = 5;  // out: the last submission of that stream known to have ended
+constexpr int kBlockHeader = 8;
+
+/** run(op, ...handles | [handles]) -> the new outputs' handle(s), or a string: why the call failed. */
+napi_value run(napi_env env, napi_callback_info info);
+
+/** upload(typedArray, bytes) -> handle of a new storage that holds a copy. */
+napi_value upload(napi_env env, napi_callback_info info);
+
+/** read(handle, offsetBytes, destination, mode): mode 0 answers at once when it can (undefined, or a string: the
+ *  failure) and else queues the read and answers its id; mode 1 blocks until the data is there. */
+napi_value read(napi_env env, napi_callback_info info);
+
+/** release(handle): lets go of the storage now. */
+napi_value release(napi_env env, napi_callback_info info);
+
+inline napi_value make_string(napi_env env, const std::string& text) {
+  napi_value v = nullptr;
+  napi_create_string_utf8(env, text.c_str(), text.size(), &v);
+  return v;
+}
+
+}  // namespace athanor

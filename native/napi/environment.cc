@@ -1,0 +1,152 @@
+#include "napi/environment.h"
+
+#include <cstdlib>
+#include <cstring>
+
+namespace athanor {
+namespace {
+
+// What V8 is told a handle costs beside its buffer: a million empty tensors must not look free to the collector.
+constexpr int64_t kHandleBytes = 256;
+// Telling V8 costs more than counting: it is told each time this much has come together.
+constexpr int64_t kReportEvery = 256 << 10;
+
+struct ReadEnd {
+  uint64_t id;
+  std::shared_ptr<const Failure> failure;
+};
+
+void call_read_callback(napi_env env, napi_value callback, void* context, void* data) {
+  std::unique_ptr<ReadEnd> end(static_cast<ReadEnd*>(data));
+  if (env == nullptr) return;  // the environment is going away; nobody is left to hear of it
+  static_cast<Environment*>(context)->finish_read(env, callback, end->id, std::move(end->failure));
+}
+
+}  // namespace
+
+Environment::Environment()
+    : compute_(0,
+               [this](uint64_t id, std::shared_ptr<const Failure> f) {
+                 napi_call_threadsafe_function(notify_, new ReadEnd{id, std::move(f)}, napi_tsfn_nonblocking);
+               }),
+      loader_(1, [](uint64_t, std::shared_ptr<const Failure>) {}) {
+  compute_.set_peer(&loader_);
+  loader_.set_peer(&compute_);
+  const char* sync = std::getenv("ATHANOR_SYNC");
+  run_at_once = sync != nullptr && *sync != '\0' && std::strcmp(sync, "0") != 0;
+}
+
+Environment* Environment::create(napi_env env) {
+  auto* self = new Environment;
+  napi_set_instance_data(env, self, nullptr, nullptr);
+  return self;
+}
+
+napi_status Environment::set_read_callback(napi_env env, napi_value callback) {
+  napi_value name;
+  napi_create_string_utf8(env, "athanor read", NAPI_AUTO_LENGTH, &name);
+  napi_status status = napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this,
+                                                       call_read_callback, &notify_);
+  if (status != napi_ok) return status;
+  napi_unref_threadsafe_function(env, notify_);
+  // Hooks run last in, first out: the executors are joined before the function they call is torn down.
+  return napi_add_env_cleanup_hook(env, [](void* data) { static_cast<Environment*>(data)->close(); }, this);
+}
+
+void Environment::close() {
+  // The loader first: a task of the compute stream may wait for it, never for good, since close() ends such waits too.
+  loader_.close();
+  compute_.close();
+  unref();
+}
+
+void Environment::unref() {
+  if (--references_ > 0) return;
+  for (Handle* h : spare_handles_) delete h;
+  delete this;
+}
+
+napi_value Environment::make_handle(napi_env env, Storage* storage) {
+  Handle* handle;
+  if (spare_handles_.empty()) {
+    handle = new Handle;
+  } else {
+    handle = spare_handles_.back();
+    spare_handles_.pop_back();
+  }
+  handle->storage = storage;
+  handle->owner = this;
+  napi_value external = nullptr;
+  if (napi_create_external(env, handle, finalize_handle, nullptr, &external) != napi_ok) {
+    storage->release();
+    delete handle;
+    return nullptr;
+  }
+  ++references_;
+  ++live_handles;
+  const int64_t bytes = static_cast<int64_t>(storage->bytes);
+  live_bytes += bytes;
+  unreported_bytes_ += bytes + kHandleBytes;
+  if (unreported_bytes_ > kReportEvery) report_external_memory(env);
+  return external;
+}
+
+void Environment::drop(Handle* handle) noexcept {
+  Storage* storage = handle->storage;
+  if (storage == nullptr) return;
+  handle->storage = nullptr;
+  const int64_t bytes = static_cast<int64_t>(storage->bytes);
+  --live_handles;
+  live_bytes -= bytes;
+  unreported_bytes_ -= bytes + kHandleBytes;
+  storage->release();
+}
+
+// Runs inside a garbage collection: it counts and pushes to free lists, and calls nothing of Node-API.
+void Environment::finalize_handle(node_api_basic_env, void* data, void*) {
+  Handle* handle = static_cast<Handle*>(data);
+  Environment* owner = handle->owner;
+  owner->drop(handle);
+  owner->spare_handles_.push_back(handle);
+  owner->unref();
+}
+
+void Environment::report_external_memory(napi_env env) {
+  const int64_t change = unreported_bytes_;
+  unreported_bytes_ = 0;
+  int64_t now;
+  if (change != 0) napi_adjust_external_memory(env, change, &now);
+}
+
+std::shared_ptr<const Failure> Environment::take_failure() {
+  auto failure = compute_.take_failure();
+  return failure ? failure : loader_.take_failure();
+}
+
+void Environment::delivered(const std::shared_ptr<const Failure>& failure) {
+  compute_.delivered(failure);
+  loader_.delivered(failure);
+}
+
+void Environment::add_pending_read(napi_env env) {
+  if (pending_reads_++ == 0) napi_ref_threadsafe_function(env, notify_);
+}
+
+void Environment::finish_read(napi_env env, napi_value callback, uint64_t id, std::shared_ptr<const Failure> failure) {
+  if (--pending_reads_ == 0) napi_unref_threadsafe_function(env, notify_);
+  if (failure)
+    delivered(failure);
+  else
+    failure = take_failure();
+  napi_value args[3], undefined, ignored;
+  napi_get_undefined(env, &undefined);
+  napi_create_double(env, static_cast<double>(id), &args[0]);
+  args[1] = args[2] = undefined;
+  if (failure) {
+    napi_create_string_utf8(env, failure->message.c_str(), failure->message.size(), &args[1]);
+    napi_create_double(env, static_cast<double>(failure->sequence), &args[2]);
+  }
+  napi_call_function(env, undefined, callback, failure ? 3 : 1, args, &ignored);
+}
+
+}  // namespace athanor

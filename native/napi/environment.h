@@ -1,0 +1,68 @@
+// What one JavaScript environment (the main thread, or a worker) owns: its streams, its handles, its command block.
+#pragma once
+#include <node_api.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/stream.h"
+
+namespace athanor {
+
+class Environment;
+
+/** What a JavaScript external points to. `storage` is null once it was disposed of. */
+struct Handle {
+  Storage* storage = nullptr;
+  Environment* owner = nullptr;
+};
+
+class Environment {
+ public:
+  static Environment* create(napi_env env);
+  static Environment* of(napi_env env) {
+    void* data = nullptr;
+    napi_get_instance_data(env, &data);
+    return static_cast<Environment*>(data);
+  }
+
+  /** Wraps a storage, whose one reference it takes over, in an external that the garbage collector frees. */
+  napi_value make_handle(napi_env env, Storage* storage);
+  /** Lets go of the storage now; the external stays behind, empty. */
+  void drop(Handle* handle) noexcept;
+
+  /** Tells V8 how many bytes hang on its handles. Never from a finalizer: it may start a collection. */
+  void report_external_memory(napi_env env);
+
+  Stream& stream(int index) { return index == 0 ? compute_ : loader_; }
+  std::shared_ptr<const Failure> take_failure();
+  void delivered(const std::shared_ptr<const Failure>& failure);
+
+  /** A queued read keeps the process alive until its callback ran. */
+  void add_pending_read(napi_env env);
+  void finish_read(napi_env env, napi_value callback, uint64_t id, std::shared_ptr<const Failure> failure);
+  napi_status set_read_callback(napi_env env, napi_value callback);
+
+  double* block = nullptr;  // the command block: lib/ writes a call here, run() reads it
+  size_t block_length = 0;
+  napi_ref block_ref = nullptr;
+  uint64_t next_read = 1;
+  bool run_at_once = false;  // ATHANOR_SYNC=1
+  int64_t live_handles = 0;
+  int64_t live_bytes = 0;
+
+ private:
+  Environment();
+  static void finalize_handle(node_api_basic_env env, void* data, void* hint);
+  void close();
+  void unref();
+
+  Stream compute_, loader_;
+  std::vector<Handle*> spare_handles_;
+  int64_t unreported_bytes_ = 0;
+  int64_t references_ = 1;  // the environment itself and every external: finalizers may run after the cleanup hooks
+  int pending_reads_ = 0;
+  napi_threadsafe_function notify_ = nullptr;
+};
+
+}  // namespace athanor

@@ -1,0 +1,165 @@
+// The hot half of the door: one op call. lib/dispatch.ts writes the call into the command block, a Float64Array that
+// both sides see, and passes the handles; nothing else crosses the border. No op is named here.
+#include "napi/door.h"
+
+#include <cmath>
+
+#include "core/table.h"
+
+namespace athanor {
+namespace {
+
+// A call that touches at most this many elements takes a few microseconds, less than waking the executor does.
+constexpr int64_t kInlineElements = 16384;
+constexpr size_t kFewHandles = 14;
+
+void write_scalar(Operand& o, double value) {
+  void* p = o.scalar;
+  switch (o.view.dtype) {
+    case DType::f32: *static_cast<float*>(p) = static_cast<float>(value); break;
+    case DType::f64: *static_cast<double*>(p) = value; break;
+    case DType::i32: *static_cast<int32_t*>(p) = static_cast<int32_t>(value); break;
+    case DType::u8: *static_cast<uint8_t*>(p) = static_cast<uint8_t>(static_cast<int64_t>(value)); break;
+    case DType::b8: *static_cast<uint8_t*>(p) = value != 0; break;
+    default: throw Error(format("a scalar of dtype %s", dtype_name(o.view.dtype)));
+  }
+}
+
+/** Reads one operand's record: role, dtype, [value] or ndim, shape, [offset, strides]. */
+class Parser {
+ public:
+  Parser(const double* at, const double* end) : at_(at), end_(end) {}
+  double next() {
+    if (at_ == end_) throw Error("the command block ended within a call");
+    return *at_++;
+  }
+  int64_t integer() { return static_cast<int64_t>(next()); }
+
+  void operand(Operand& o) {
+    o.role = static_cast<Role>(integer());
+    o.view.dtype = static_cast<DType>(integer());
+    o.offset = 0;
+    o.storage = nullptr;
+    if (o.role == Role::scalar) {
+      o.view.ndim = 0;
+      write_scalar(o, next());
+      return;
+    }
+    o.view.ndim = static_cast<int32_t>(integer());
+    if (o.view.ndim < 0 || o.view.ndim > kMaxDims) throw Error("a tensor has at most 8 dimensions");
+    for (int d = 0; d < o.view.ndim; ++d) o.view.shape[d] = integer();
+    if (o.role == Role::output) {
+      int64_t stride = 1;
+      for (int d = o.view.ndim - 1; d >= 0; --d) {
+        o.view.strides[d] = stride;
+        stride *= o.view.shape[d];
+      }
+      return;
+    }
+    o.offset = integer();
+    for (int d = 0; d < o.view.ndim; ++d) o.view.strides[d] = integer();
+  }
+
+ private:
+  const double *at_, *end_;
+};
+
+/** The handles of a call: a few as arguments, many as one array. */
+struct Handles {
+  napi_value values[1 + kFewHandles];
+  size_t count = 1 + kFewHandles;
+  bool in_array = false;
+  uint32_t next = 1;
+
+  Handle* take(napi_env env) {
+    napi_value v = nullptr;
+    if (in_array)
+      napi_get_element(env, values[1], next - 1, &v);
+    else if (next < count)
+      v = values[next];
+    ++next;
+    void* data = nullptr;
+    if (v == nullptr || napi_get_value_external(env, v, &data) != napi_ok || data == nullptr)
+      throw Error("a handle was expected");
+    auto* handle = static_cast<Handle*>(data);
+    if (handle->storage == nullptr) throw Error("the tensor was disposed of");
+    return handle;
+  }
+};
+
+void parse(napi_env env, Environment& self, Handles& handles, Task& task) {
+  const double* b = self.block;
+  task.n_in = static_cast<int>(b[kBlockInputs]);
+  task.n_out = static_cast<int>(b[kBlockOutputs]);
+  const int n_attrs = static_cast<int>(b[kBlockAttrs]);
+  Parser parser(b + kBlockHeader, b + self.block_length);
+  for (int i = 0; i < task.n_in + task.n_out; ++i) {
+    Operand& o = task.add_operand();
+    parser.operand(o);
+    if (o.role == Role::output) {
+      const size_t bytes = static_cast<size_t>(numel(o.view)) * item_size(o.view.dtype);
+      o.storage = new Storage(bytes);
+      task.output_bytes += bytes;
+    } else if (o.role != Role::scalar) {
+      o.storage = handles.take(env)->storage;
+      o.storage->retain();
+    }
+  }
+  for (int i = 0; i < n_attrs; ++i) task.attrs.push_back(parser.next());
+}
+
+/** The handles of the new outputs: nothing, one, or an array. Each output's storage gets a second holder. */
+napi_value make_results(napi_env env, Environment& self, Task& task) {
+  napi_value results[kFewHandles];
+  size_t n = 0;
+  napi_value list = nullptr;
+  for (int i = task.n_in; i < task.n_operands; ++i) {
+    Operand& o = task.operands[static_cast<size_t>(i)];
+    if (o.role != Role::output) continue;
+    o.storage->retain();
+    napi_value handle = self.make_handle(env, o.storage);
+    if (handle == nullptr) throw Error("no handle could be made");
+    if (n < kFewHandles) results[n] = handle;
+    ++n;
+  }
+  if (n == 0) return nullptr;
+  if (n == 1) return results[0];
+  if (n > kFewHandles) throw Error("an op has at most 14 new outputs");
+  napi_create_array_with_length(env, n, &list);
+  for (size_t i = 0; i < n; ++i) napi_set_element(env, list, static_cast<uint32_t>(i), results[i]);
+  return list;
+}
+
+}  // namespace
+
+napi_value run(napi_env env, napi_callback_info info) {
+  Environment& self = *Environment::of(env);
+  Handles handles;
+  napi_get_cb_info(env, info, &handles.count, handles.values, nullptr, nullptr);
+  int32_t op = -1;
+  napi_get_value_int32(env, handles.values[0], &op);
+  if (handles.count > 1) napi_is_array(env, handles.values[1], &handles.in_array);
+
+  Stream& stream = self.stream(static_cast<int>(self.block[kBlockStream]));
+  Task& task = stream.begin();
+  try {
+    task.op = op;
+    parse(env, self, handles, task);
+    napi_value result = make_results(env, self, task);
+    if (self.run_at_once || (stream.idle() && task.elements() <= kInlineElements)) {
+      if (self.run_at_once) stream.wait(stream.submitted());
+      self.block[kBlockSequence] = 0;
+      auto failure = stream.run_inline(task);
+      if (failure) return make_string(env, failure->message);
+    } else {
+      self.block[kBlockSequence] = static_cast<double>(stream.submit(task));
+      self.block[kBlockCompleted] = static_cast<double>(stream.completed());
+    }
+    return result;
+  } catch (const std::exception& e) {
+    task.clear();
+    return make_string(env, e.what());
+  }
+}
+
+}  // namespace athanor

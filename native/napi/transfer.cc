@@ -1,0 +1,121 @@
+// Data in and out: uploads copy at once on the calling thread, reads go through the stream.
+#include <cstring>
+
+#include "napi/door.h"
+
+namespace athanor {
+namespace {
+
+// Copying more than this would hold up the event loop; the executor does it instead.
+constexpr size_t kCopyHere = 1 << 20;
+
+struct Bytes {
+  void* data = nullptr;
+  size_t length = 0;
+};
+
+Bytes typed_array_bytes(napi_env env, napi_value value) {
+  napi_typedarray_type type;
+  size_t length = 0;
+  Bytes out;
+  if (napi_get_typedarray_info(env, value, &type, &length, &out.data, nullptr, nullptr) != napi_ok)
+    throw Error("a typed array was expected");
+  static constexpr size_t kSize[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+  if (static_cast<size_t>(type) >= sizeof kSize / sizeof *kSize) throw Error("a typed array of a known type was expected");
+  out.length = length * kSize[type];
+  return out;
+}
+
+Handle* handle_of(napi_env env, napi_value value) {
+  void* data = nullptr;
+  if (napi_get_value_external(env, value, &data) != napi_ok) throw Error("a handle was expected");
+  return static_cast<Handle*>(data);
+}
+
+/** Waits for (or, if `block` is false, asks about) everything that could still write the storage. */
+bool settled(Environment& self, bool block) {
+  for (int i = 0; i < kStreams; ++i) {
+    Stream& stream = self.stream(i);
+    if (stream.idle()) continue;
+    if (!block) return false;
+    stream.wait(stream.submitted());
+  }
+  return true;
+}
+
+}  // namespace
+
+napi_value upload(napi_env env, napi_callback_info info) {
+  Environment& self = *Environment::of(env);
+  napi_value argv[1];
+  size_t argc = 1;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  Storage* storage = nullptr;
+  try {
+    const Bytes source = typed_array_bytes(env, argv[0]);
+    storage = new Storage(source.length);
+    storage->ensure_memory();
+    if (source.length > 0) std::memcpy(storage->data(), source.data, source.length);
+  } catch (const std::exception& e) {
+    if (storage != nullptr) storage->release();
+    return make_string(env, e.what());
+  }
+  return self.make_handle(env, storage);
+}
+
+napi_value read(napi_env env, napi_callback_info info) {
+  Environment& self = *Environment::of(env);
+  napi_value argv[4];
+  size_t argc = 4;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  int64_t offset = 0;
+  int32_t mode = 0;
+  try {
+    Handle* handle = handle_of(env, argv[0]);
+    if (handle->storage == nullptr) throw Error("the tensor was disposed of");
+    napi_get_value_int64(env, argv[1], &offset);
+    const Bytes destination = typed_array_bytes(env, argv[2]);
+    napi_get_value_int32(env, argv[3], &mode);
+    Storage* storage = handle->storage;
+    if (offset < 0 || static_cast<size_t>(offset) + destination.length > storage->bytes)
+      throw Error("a read past the end of the storage");
+
+    const bool here = mode == 1 || destination.length <= kCopyHere;
+    if (here && settled(self, mode == 1)) {
+      auto failure = storage->failure;
+      if (failure)
+        self.delivered(failure);
+      else
+        failure = self.take_failure();
+      if (failure) {
+        self.block[kBlockSequence] = static_cast<double>(failure->sequence);
+        return make_string(env, failure->message);
+      }
+      if (destination.length > 0)
+        std::memcpy(destination.data, static_cast<char*>(storage->data()) + offset, destination.length);
+      return nullptr;
+    }
+    Task& task = self.stream(0).begin();
+    storage->retain();
+    task.read = {storage, static_cast<size_t>(offset), destination.length, destination.data, self.next_read};
+    self.add_pending_read(env);
+    self.stream(0).submit(task);
+    napi_value id;
+    napi_create_double(env, static_cast<double>(self.next_read++), &id);
+    return id;
+  } catch (const std::exception& e) {
+    self.block[kBlockSequence] = 0;
+    return make_string(env, e.what());
+  }
+}
+
+napi_value release(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  size_t argc = 1;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  void* data = nullptr;
+  if (napi_get_value_external(env, argv[0], &data) == napi_ok) Environment::of(env)->drop(static_cast<Handle*>(data));
+  return nullptr;
+}
+
+}  // namespace athanor
