@@ -1,0 +1,253 @@
+// Running the tape backwards. Nodes are visited from the latest to the earliest; ids order them, so no recursion is
+// needed and a graph of any length fits.
+import { context, withModes } from "../context.js";
+import type { JointVjp, Meta, Vjp, VjpRule } from "../define.js";
+import { fail } from "../errors.js";
+import { formatShape, isContiguous, sameShape } from "../shape.js";
+import { Tensor } from "../tensor.js";
+import { NodeQueue } from "./queue.js";
+import type { GradHook, GradNode } from "./tape.js";
+import { fullLike, sumTo, zerosOf } from "./tensors.js";
+
+/** How a backward pass runs. */
+export interface BackwardOptions {
+  /** Keep what the graph saved, so that it can be run again. Default: the value of `createGraph`. */
+  readonly retainGraph?: boolean;
+  /** Record the backward pass itself, for gradients of gradients. Default false. */
+  readonly createGraph?: boolean;
+}
+
+type Slots = (Tensor | null)[];
+
+/** Where a pass delivers: called once for each wanted tensor, with its complete gradient. */
+type Deliver = (leaf: Tensor, grad: Tensor) => void;
+
+class Pass {
+  private readonly slots = new Map<GradNode, Slots>();
+  private readonly leaves = new Map<Tensor, Tensor>();
+  private readonly queue = new NodeQueue();
+
+  constructor(
+    private readonly createGraph: boolean,
+    private readonly retainGraph: boolean,
+    /** Nodes on a path to what is wanted; null: all. */
+    private readonly wanted: ReadonlySet<GradNode> | null,
+    /** Outputs of nodes whose gradient is wanted itself. */
+    private readonly captures: ReadonlyMap<GradNode, ReadonlyMap<number, Tensor>> | null,
+    private readonly deliver: Deliver,
+  ) {}
+
+  /** Adds a gradient that this pass owns to what an output, or a leaf, has received so far. */
+  private add(old: Tensor | null | undefined, g: Tensor): Tensor {
+    if (!old) return g;
+    if (this.createGraph) return old.add(g);
+    return addInto(old, g);
+  }
+
+  seed(t: Tensor, g: Tensor): void {
+    if (t.node === null) this.leaves.set(t, this.add(this.leaves.get(t), g));
+    else this.push(t.node, t.outputIndex, g);
+  }
+
+  private push(node: GradNode, output: number, g: Tensor): void {
+    let slots = this.slots.get(node);
+    if (slots === undefined) {
+      slots = new Array(node.outputs.length).fill(null);
+      this.slots.set(node, slots);
+      this.queue.push(node);
+    }
+    slots[output] = this.add(slots[output], g);
+  }
+
+  run(): void {
+    for (let node = this.queue.pop(); node !== undefined; node = this.queue.pop()) this.visit(node);
+    for (const [leaf, g] of this.leaves) this.deliver(leaf, runHooks(leaf.hooks, g));
+  }
+
+  private visit(node: GradNode): void {
+    const gs = this.slots.get(node) as Slots;
+    this.slots.delete(node);
+    const capture = this.captures?.get(node);
+    for (let i = 0; i < gs.length; i++) {
+      const g = gs[i];
+      if (g === null) continue;
+      gs[i] = runHooks(node.hooks?.[i], g);
+      const t = capture?.get(i);
+      if (t !== undefined) this.deliver(t, (gs[i] as Tensor).alias());
+    }
+    const needs = node.edges.map((e) => e !== null && ("leaf" in e || this.wanted === null || this.wanted.has(e.node)));
+    if (needs.some((n) => n)) this.gradients(node, gs, needs);
+    if (!this.retainGraph) node.release();
+    if (!this.createGraph) for (const g of gs) g?.dispose();
+  }
+
+  /** Computes the gradients of a node's inputs and passes them on. What else its rule made is freed at once. */
+  private gradients(node: GradNode, gs: Slots, needs: readonly boolean[]): void {
+    const made: Tensor[] = [];
+    const modes = this.createGraph ? { grad: true } : { grad: false, scope: made };
+    let results: (Tensor | null)[] = [];
+    let own: (Tensor | null)[] = [];
+    try {
+      results = withModes(modes, () =>
+        evaluate(node, gs, needs).map((g, i) => (g === null ? null : fit(g, node.inputs[i]))),
+      );
+      // A result may be g itself, a saved tensor, or the same for two inputs: each receiver gets one of its own.
+      own = this.createGraph
+        ? results
+        : results.map((g, i) => {
+            if (g === null) return null;
+            return made.includes(g) && results.indexOf(g) === i ? g : g.alias();
+          });
+    } finally {
+      for (const t of made) if (!own.includes(t)) t.dispose();
+    }
+    node.edges.forEach((edge, i) => {
+      const g = own[i];
+      if (edge === null || g === null) return;
+      if ("leaf" in edge) this.leaves.set(edge.leaf, this.add(this.leaves.get(edge.leaf), g));
+      else this.push(edge.node, edge.output, g);
+    });
+  }
+}
+
+/** old + g, both owned by the caller, in old's memory when nobody else sees it. */
+function addInto(old: Tensor, g: Tensor): Tensor {
+  if (old.storage.exclusive && isContiguous(old.shape, old.strides)) {
+    old.add_(g);
+    g.dispose();
+    return old;
+  }
+  const sum = old.add(g);
+  old.dispose();
+  g.dispose();
+  return sum;
+}
+
+/** Hooks see, and may keep, tensors of their own: the pass frees its own when it is done with them. */
+function runHooks(hooks: readonly GradHook[] | null | undefined, g: Tensor): Tensor {
+  let out = g;
+  for (const hook of hooks ?? []) out = hook(out.alias())?.alias() ?? out;
+  return out;
+}
+
+/** A node's rules at work: one gradient an input, null where none is needed or none flows. */
+function evaluate(node: GradNode, gs: Slots, needs: readonly boolean[]): readonly (Tensor | null)[] {
+  const first = gs.findIndex((g) => g !== null);
+  const saved = node.unpack((value, like) => fullLike(value, like));
+  const rule = { attrs: node.attrs, inputs: node.inputs, needs, gs } as never;
+  const g = gs[first] as Tensor;
+  if (node.op.jointVjp !== null) {
+    const results = (node.op.jointVjp as JointVjp<never>)(g, saved, rule);
+    return needs.map((need, i) => (need ? (results[i] ?? null) : null));
+  }
+  return (node.op.vjp as readonly VjpRule<never>[]).map((one, i) => {
+    if (!needs[i] || one === "none") return null;
+    if (one === "zero") return zerosOf(node.inputs[i]);
+    const result = (one as Vjp<never>)(g, saved, rule);
+    return result instanceof Tensor ? result : fullLike(result, node.inputs[i]);
+  });
+}
+
+/** A gradient in the shape and dtype of what it belongs to. */
+function fit(g: Tensor, meta: Meta): Tensor {
+  const summed = sameShape(g.shape, meta.shape) ? g : sumTo(g, meta.shape);
+  return summed.dtype === meta.dtype ? summed : summed.cast(meta.dtype);
+}
+
+/** The gradient a backward pass starts with. */
+function seedFor(op: string, t: Tensor, given: Tensor | undefined): Tensor {
+  if (!t.requiresGrad) {
+    fail(op, "nothing that requires grad leads to this tensor", t.describe());
+  }
+  if (given === undefined) {
+    if (t.size !== 1) fail(op, "a tensor of more than one element needs a gradient to start from", t.describe());
+    return withModes({ grad: false, scope: null }, () => fullLike(1, t));
+  }
+  if (!sameShape(given.shape, t.shape)) {
+    fail(op, "gradient and tensor differ in shape", `gradient ${formatShape(given.shape)}, tensor ${formatShape(t.shape)}`);
+  }
+  return given.alias();
+}
+
+/** Nodes from which one of `targets` can be reached, found without recursion. */
+function nodesTowards(outputs: readonly Tensor[], targets: readonly Tensor[]): Set<GradNode> {
+  const leaves = new Set(targets.filter((t) => t.node === null));
+  const nodes = new Set(targets.map((t) => t.node));
+  const seen = new Set<GradNode>();
+  const stack = outputs.flatMap((t) => (t.node === null ? [] : [t.node]));
+  while (stack.length > 0) {
+    const node = stack.pop() as GradNode;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    for (const edge of node.edges) if (edge !== null && "node" in edge) stack.push(edge.node);
+  }
+  const wanted = new Set<GradNode>();
+  for (const node of [...seen].sort((a, b) => a.id - b.id)) {
+    const leads = node.edges.some((e) => e !== null && ("leaf" in e ? leaves.has(e.leaf) : wanted.has(e.node)));
+    if (leads || nodes.has(node)) wanted.add(node);
+  }
+  return wanted;
+}
+
+/** Tensor.backward: see there. */
+export function backward(t: Tensor, given: Tensor | undefined, options: BackwardOptions): void {
+  const createGraph = options.createGraph ?? false;
+  const seed = seedFor("backward", t, given);
+  const pass = new Pass(createGraph, options.retainGraph ?? createGraph, null, null, (leaf, g) => {
+    if (leaf.grad === null) {
+      leaf.grad = g;
+    } else if (createGraph || leaf.grad.requiresGrad) {
+      leaf.grad = leaf.grad.add(g);
+    } else {
+      leaf.grad.add_(g);
+      g.dispose();
+    }
+  });
+  withModes({ scope: null, grad: createGraph }, () => {
+    pass.seed(t, seed);
+    pass.run();
+  });
+}
+
+/**
+ * Gradients of `outputs` with respect to `inputs`, without touching any `grad`: the vector-Jacobian product with
+ * `gradOutputs`. Inputs may be leaves or intermediate tensors. An input that the outputs do not depend on is an error
+ * unless `allowUnused`, which gives null for it.
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: BackwardOptions & { readonly gradOutputs?: readonly Tensor[]; readonly allowUnused?: boolean } = {},
+): Tensor[] {
+  const roots = outputs instanceof Tensor ? [outputs] : outputs;
+  const createGraph = options.createGraph ?? false;
+  const seeds = roots.map((t, i) => seedFor("grad", t, options.gradOutputs?.[i]));
+  for (const t of inputs) if (!t.requiresGrad) fail("grad", "an input does not require grad", t.describe());
+  const captures = new Map<GradNode, Map<number, Tensor>>();
+  for (const t of inputs) {
+    if (t.node === null) continue;
+    if (!captures.has(t.node)) captures.set(t.node, new Map());
+    captures.get(t.node)?.set(t.outputIndex, t);
+  }
+  const found = new Map<Tensor, Tensor>();
+  const wanted = nodesTowards(roots, inputs);
+  const leaves = new Set(inputs);
+  const pass = new Pass(createGraph, options.retainGraph ?? createGraph, wanted, captures, (t, g) => {
+    if (leaves.has(t)) found.set(t, g);
+    else if (!createGraph) g.dispose();
+  });
+  withModes({ scope: null, grad: createGraph }, () => {
+    roots.forEach((t, i) => pass.seed(t, seeds[i]));
+    pass.run();
+  });
+  const results = inputs.map((t) => {
+    const g = found.get(t);
+    if (g === undefined && !options.allowUnused) {
+      fail("grad", "the outputs do not depend on this input (allowUnused gives null instead)", t.describe());
+    }
+    return g ?? null;
+  });
+  const scope = context().scope;
+  if (scope !== null) for (const g of results) if (g !== null) scope.push(g);
+  return results as Tensor[];
+}

@@ -1,0 +1,192 @@
+// From a call to the native side and back: check, shape rule, native call, record. Names no op.
+import { record, wantsGrad } from "./autograd/tape.js";
+import { noteSubmission } from "./callsite.js";
+import { context } from "./context.js";
+import type { Meta, Op } from "./define.js";
+import { type DType, dtypes } from "./dtype.js";
+import { AthanorError, fail } from "./errors.js";
+import { Block, block, type Handle, native, Role } from "./native.js";
+import { contiguousStrides, formatShape, sameShape } from "./shape.js";
+import { Storage } from "./storage.js";
+import { Tensor } from "./tensor.js";
+
+/** An operand of a call: a tensor, or a number that takes the dtype of the tensors beside it. */
+export type Operand = Tensor | number;
+
+const handles: Handle[] = [];
+let at = 0;
+
+function room(op: string, numbers: number): void {
+  if (at + numbers > block.length) fail(op, "too many tensors in one call", `${handles.length} tensors`);
+}
+
+function writeTensor(op: string, t: Tensor, role: number): void {
+  const { shape, strides } = t;
+  const ndim = shape.length;
+  room(op, 4 + 2 * ndim);
+  block[at++] = role;
+  block[at++] = dtypes[t.dtype].code;
+  block[at++] = ndim;
+  for (let d = 0; d < ndim; d++) block[at++] = shape[d];
+  block[at++] = t.offset;
+  for (let d = 0; d < ndim; d++) block[at++] = strides[d];
+  handles.push(t.storage.handle as Handle);
+}
+
+function writeOutput(op: string, meta: Meta): void {
+  const { shape } = meta;
+  room(op, 3 + shape.length);
+  block[at++] = Role.output;
+  block[at++] = dtypes[meta.dtype].code;
+  block[at++] = shape.length;
+  for (let d = 0; d < shape.length; d++) block[at++] = shape[d];
+}
+
+function writeNumber(value: number, dtype: DType): void {
+  block[at++] = Role.scalar;
+  block[at++] = dtypes[dtype].code;
+  block[at++] = value;
+}
+
+function call(op: Op<never>, stream: 0 | 1): Handle | Handle[] | undefined {
+  block[Block.stream] = stream;
+  const few = handles.length;
+  let result: Handle | Handle[] | undefined | string;
+  if (few === 1) result = native.run(op.code, handles[0]);
+  else if (few === 2) result = native.run(op.code, handles[0], handles[1]);
+  else if (few === 0) result = native.run(op.code);
+  else if (few <= 12) result = native.run(op.code, ...handles);
+  else result = native.run(op.code, handles.slice());
+  handles.length = 0;
+  if (typeof result === "string") throw new AthanorError(result);
+  const sequence = block[Block.sequence];
+  if (sequence !== 0) noteSubmission(stream, sequence, block[Block.completed]);
+  return result;
+}
+
+/** Throws unless every tensor among the operands is alive; returns the dtype that plain numbers take. */
+function checkOperands(op: Op<never>, inputs: readonly Operand[]): DType {
+  let dtype: DType | undefined;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x instanceof Tensor) {
+      if (x.disposed) fail(op.name, "the tensor was disposed of", `${op.inputs[i] ?? `input ${i}`} ${x.describe()}`);
+      dtype ??= x.dtype;
+    }
+  }
+  return dtype ?? "float32";
+}
+
+const scalarShape: readonly number[] = [];
+
+/** The operands as a shape rule sees them; a number counts as a scalar of the tensors' dtype. */
+function metasOf(inputs: readonly Operand[], dtype: DType): readonly Meta[] {
+  for (let i = 0; i < inputs.length; i++) {
+    if (!(inputs[i] instanceof Tensor)) {
+      return inputs.map((x) => (x instanceof Tensor ? x : { shape: scalarShape, dtype }));
+    }
+  }
+  return inputs as readonly Tensor[];
+}
+
+function writeInputs(op: string, inputs: readonly Operand[], dtype: DType): void {
+  at = Block.header;
+  handles.length = 0;
+  for (let i = 0; i < inputs.length; i++) {
+    const x = inputs[i];
+    if (x instanceof Tensor) {
+      writeTensor(op, x, Role.input);
+    } else {
+      room(op, 3);
+      writeNumber(x, dtype);
+    }
+  }
+  block[Block.inputs] = inputs.length;
+}
+
+function writeAttrs<A>(op: Op<A>, attrs: A, inputs: readonly Meta[]): void {
+  const packed = op.pack === undefined ? none : op.pack(attrs, inputs);
+  room(op.name, packed.length);
+  for (let i = 0; i < packed.length; i++) block[at++] = packed[i];
+  block[Block.attrs] = packed.length;
+}
+
+const none: readonly number[] = [];
+
+function inferAll<A>(op: Op<A>, metas: readonly Meta[], attrs: A): readonly Meta[] {
+  const inferred = op.infer(metas, attrs);
+  return Array.isArray(inferred) ? inferred : [inferred as Meta];
+}
+
+/** Runs an op with several outputs. */
+export function applyAll<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Tensor[] {
+  const dtype = checkOperands(op as Op<never>, inputs);
+  const metas = metasOf(inputs, dtype);
+  const outMetas = inferAll(op, metas, attrs);
+  const active = context();
+  let out: Tensor[];
+  if (op.view !== undefined) {
+    const x = inputs[0] as Tensor;
+    const layout = op.view(x, attrs);
+    out = [new Tensor(x.storage.retain(), layout.shape, layout.strides, layout.offset, x.dtype)];
+  } else {
+    writeInputs(op.name, inputs, dtype);
+    for (const meta of outMetas) writeOutput(op.name, meta);
+    block[Block.outputs] = outMetas.length;
+    writeAttrs(op, attrs, metas);
+    const result = call(op as Op<never>, active.stream);
+    out = outMetas.map((meta, i) => {
+      const handle = (outMetas.length === 1 ? result : (result as Handle[])[i]) as Handle;
+      return new Tensor(new Storage(handle), meta.shape, contiguousStrides(meta.shape), 0, meta.dtype);
+    });
+  }
+  if (active.scope !== null) active.scope.push(...out);
+  if (active.grad && op.differentiable && wantsGrad(inputs)) record(op as Op<never>, inputs, out, attrs as never);
+  return out;
+}
+
+/** Runs an op with one output. */
+export function apply<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Tensor {
+  return applyAll(op, inputs, attrs)[0];
+}
+
+function checkTarget(name: string, target: Tensor, meta: Meta): void {
+  if (target.disposed) fail(name, "the tensor was disposed of", target.describe());
+  if (target.requiresGrad && context().grad) {
+    fail(name, "a tensor that requires grad is changed in place only inside noGrad", target.describe());
+  }
+  if (!sameShape(target.shape, meta.shape) || target.dtype !== meta.dtype) {
+    const given = `target is ${target.describe()}, result is ${formatShape(meta.shape)} ${meta.dtype}`;
+    fail(name, "the target has another shape or dtype than the result", given);
+  }
+  if (target.shape.some((size, d) => size > 1 && target.strides[d] === 0)) {
+    fail(name, "an expanded tensor cannot be written in place", target.describe());
+  }
+}
+
+/** An input that shares memory with a target in another layout would be read after it was written: it is copied first. */
+function untangle(input: Operand, targets: readonly Tensor[]): Operand {
+  if (!(input instanceof Tensor)) return input;
+  const clash = targets.some(
+    (t) => t.storage === input.storage && !(t.offset === input.offset && sameShape(t.strides, input.strides)),
+  );
+  return clash ? input.clone() : input;
+}
+
+/**
+ * Runs an op that writes into existing tensors: `targets` are its outputs. Each must have the shape and dtype that the
+ * op's rule asks for. Not recorded.
+ */
+export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: readonly Tensor[], attrs: A): void {
+  const dtype = checkOperands(op as Op<never>, given);
+  const metas = metasOf(given, dtype);
+  const outMetas = inferAll(op, metas, attrs);
+  targets.forEach((target, i) => checkTarget(op.name, target, outMetas[i]));
+  const inputs = given.map((x) => untangle(x, targets));
+  writeInputs(op.name, inputs, dtype);
+  for (const target of targets) writeTensor(op.name, target, Role.inout);
+  block[Block.outputs] = targets.length;
+  writeAttrs(op, attrs, metas);
+  call(op as Op<never>, context().stream);
+  for (const target of targets) target.storage.version++;
+}
