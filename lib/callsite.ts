@@ -1,6 +1,6 @@
 // Which line of the user's made a call that failed later, on the stream. A call that is queued takes microseconds at
 // least, so capturing its stack costs little beside it; the text is only made when a failure asks for it.
-import * as path from "node:path";
+import * as path from 'node:path';
 
 interface Submission {
   readonly sequence: number;
@@ -34,9 +34,9 @@ export function forgetCompleted(completed: number): void {
 /** `file:line:column` of the user's call behind a submission: the first frame outside of athanor. */
 export function callSite(sequence: number): string | undefined {
   const stack = queue.find((s) => s.sequence === sequence)?.site.stack;
-  for (const line of stack?.split("\n").slice(1) ?? []) {
+  for (const line of stack?.split('\n').slice(1) ?? []) {
     const place = /\(?((?:file:\/\/)?[^\s()]+:\d+:\d+)\)?$/.exec(line)?.[1];
-    if (place !== undefined && !place.includes(own) && !place.startsWith("node:")) return place;
+    if (place !== undefined && !place.includes(own) && !place.startsWith('node:')) return place;
   }
   return undefined;
 }

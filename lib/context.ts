@@ -1,8 +1,8 @@
 // What a piece of running code has switched on: gradient recording, a tidy scope, the stream its ops go to. Synchronous
 // code keeps it in a variable; as soon as an asynchronous function runs in a context of its own, AsyncLocalStorage tells
 // interleaved functions apart, so two requests of one server never see each other's modes.
-import { AsyncLocalStorage } from "node:async_hooks";
-import type { Tensor } from "./tensor.js";
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Tensor } from './tensor.js';
 
 /** The modes of one call chain. */
 export interface Context {
@@ -14,7 +14,7 @@ export interface Context {
 }
 
 const root: Context = { grad: true, scope: null, stream: 0 };
-let current = root;
+const current = root;
 let asynchronous = 0; // how many asynchronous contexts are open
 const storage = new AsyncLocalStorage<Context>();
 
@@ -36,7 +36,7 @@ export function withModes<R>(change: Partial<Context>, fn: () => R): R {
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 /**

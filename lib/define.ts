@@ -1,9 +1,9 @@
 // The op row: everything that is known of one op. The exported function of an op is made from its row, and the generic
 // suite, the benchmarks and the support table read it. Nothing here names an op.
-import type { DType } from "./dtype.js";
-import { nativeOp } from "./native.js";
-import type { Shape } from "./shape.js";
-import type { Tensor } from "./tensor.js";
+import type { DType } from './dtype.js';
+import { nativeOp } from './native.js';
+import type { Shape } from './shape.js';
+import type { Tensor } from './tensor.js';
 
 /** What a shape rule sees of an operand. */
 export interface Meta {
@@ -51,7 +51,7 @@ export type Saved = Readonly<Record<string, Tensor>>;
 export type Vjp<A> = (g: Tensor, saved: Saved, context: VjpContext<A>) => Tensor | number;
 
 /** "zero": flat wherever it is defined. "none": not differentiable by this input (an index, a label). */
-export type VjpRule<A> = Vjp<A> | "zero" | "none";
+export type VjpRule<A> = Vjp<A> | 'zero' | 'none';
 
 /** Gradients of all inputs together, for ops whose gradients share work. */
 export type JointVjp<A> = (g: Tensor, saved: Saved, context: VjpContext<A>) => readonly (Tensor | null)[];
@@ -102,9 +102,9 @@ export function defineOp<A>(row: Row<A>): Op<A> {
   const op: Op<A> = {
     ...row,
     code: row.view ? -1 : nativeOp(row.name),
-    differentiable: joint !== null || rules.some((rule) => rule !== "none"),
+    differentiable: joint !== null || rules.some((rule) => rule !== 'none'),
     jointVjp: joint,
-    outputNames: row.outputs ?? ["out"],
+    outputNames: row.outputs ?? ['out'],
   };
   registry.set(row.name, op as Op<never>);
   return op;

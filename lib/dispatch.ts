@@ -1,14 +1,14 @@
 // From a call to the native side and back: check, shape rule, native call, record. Names no op.
-import { record, wantsGrad } from "./autograd/tape.js";
-import { noteSubmission } from "./callsite.js";
-import { context } from "./context.js";
-import type { Meta, Op } from "./define.js";
-import { type DType, dtypes } from "./dtype.js";
-import { AthanorError, fail } from "./errors.js";
-import { Block, block, type Handle, native, Role } from "./native.js";
-import { contiguousStrides, formatShape, sameShape } from "./shape.js";
-import { Storage } from "./storage.js";
-import { Tensor } from "./tensor.js";
+import { record, wantsGrad } from './autograd/tape.js';
+import { noteSubmission } from './callsite.js';
+import { context } from './context.js';
+import type { Meta, Op } from './define.js';
+import { type DType, dtypes } from './dtype.js';
+import { AthanorError, fail } from './errors.js';
+import { Block, block, type Handle, native, Role } from './native.js';
+import { contiguousStrides, formatShape, sameShape } from './shape.js';
+import { Storage } from './storage.js';
+import { Tensor } from './tensor.js';
 
 /** An operand of a call: a tensor, or a number that takes the dtype of the tensors beside it. */
 export type Operand = Tensor | number;
@@ -17,7 +17,7 @@ const handles: Handle[] = [];
 let at = 0;
 
 function room(op: string, numbers: number): void {
-  if (at + numbers > block.length) fail(op, "too many tensors in one call", `${handles.length} tensors`);
+  if (at + numbers > block.length) fail(op, 'too many tensors in one call', `${handles.length} tensors`);
 }
 
 function writeTensor(op: string, t: Tensor, role: number): void {
@@ -58,7 +58,7 @@ function call(op: Op<never>, stream: 0 | 1): Handle | Handle[] | undefined {
   else if (few <= 12) result = native.run(op.code, ...handles);
   else result = native.run(op.code, handles.slice());
   handles.length = 0;
-  if (typeof result === "string") throw new AthanorError(result);
+  if (typeof result === 'string') throw new AthanorError(result);
   const sequence = block[Block.sequence];
   if (sequence !== 0) noteSubmission(stream, sequence, block[Block.completed]);
   return result;
@@ -70,11 +70,11 @@ function checkOperands(op: Op<never>, inputs: readonly Operand[]): DType {
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
     if (x instanceof Tensor) {
-      if (x.disposed) fail(op.name, "the tensor was disposed of", `${op.inputs[i] ?? `input ${i}`} ${x.describe()}`);
+      if (x.disposed) fail(op.name, 'the tensor was disposed of', `${op.inputs[i] ?? `input ${i}`} ${x.describe()}`);
       dtype ??= x.dtype;
     }
   }
-  return dtype ?? "float32";
+  return dtype ?? 'float32';
 }
 
 const scalarShape: readonly number[] = [];
@@ -151,16 +151,16 @@ export function apply<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Tenso
 }
 
 function checkTarget(name: string, target: Tensor, meta: Meta): void {
-  if (target.disposed) fail(name, "the tensor was disposed of", target.describe());
+  if (target.disposed) fail(name, 'the tensor was disposed of', target.describe());
   if (target.requiresGrad && context().grad) {
-    fail(name, "a tensor that requires grad is changed in place only inside noGrad", target.describe());
+    fail(name, 'a tensor that requires grad is changed in place only inside noGrad', target.describe());
   }
   if (!sameShape(target.shape, meta.shape) || target.dtype !== meta.dtype) {
     const given = `target is ${target.describe()}, result is ${formatShape(meta.shape)} ${meta.dtype}`;
-    fail(name, "the target has another shape or dtype than the result", given);
+    fail(name, 'the target has another shape or dtype than the result', given);
   }
   if (target.shape.some((size, d) => size > 1 && target.strides[d] === 0)) {
-    fail(name, "an expanded tensor cannot be written in place", target.describe());
+    fail(name, 'an expanded tensor cannot be written in place', target.describe());
   }
 }
 
@@ -181,7 +181,9 @@ export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: read
   const dtype = checkOperands(op as Op<never>, given);
   const metas = metasOf(given, dtype);
   const outMetas = inferAll(op, metas, attrs);
-  targets.forEach((target, i) => checkTarget(op.name, target, outMetas[i]));
+  targets.forEach((target, i) => {
+    checkTarget(op.name, target, outMetas[i]);
+  });
   const inputs = given.map((x) => untangle(x, targets));
   writeInputs(op.name, inputs, dtype);
   for (const target of targets) writeTensor(op.name, target, Role.inout);

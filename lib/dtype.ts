@@ -1,17 +1,17 @@
-import { fail, show } from "./errors.js";
+import { fail, show } from './errors.js';
 
 /** Element types of a tensor. `bool` is stored as one byte, 0 or 1. */
-export type DType = "float32" | "float64" | "int32" | "uint8" | "bool";
+export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
 
 /** The typed array that holds a tensor's data outside of the engine. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** The typed array of one dtype. */
-export type DataOf<D extends DType> = D extends "float32"
+export type DataOf<D extends DType> = D extends 'float32'
   ? Float32Array
-  : D extends "float64"
+  : D extends 'float64'
     ? Float64Array
-    : D extends "int32"
+    : D extends 'int32'
       ? Int32Array
       : Uint8Array;
 
@@ -39,8 +39,8 @@ export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
 
 /** Checks a dtype given by a caller. Throws for anything that is not the name of one. */
 export function checkDType(op: string, value: unknown): DType {
-  if (typeof value === "string" && Object.hasOwn(dtypes, value)) return value as DType;
-  return fail(op, `dtype must be one of ${Object.keys(dtypes).join(", ")}`, show(value));
+  if (typeof value === 'string' && Object.hasOwn(dtypes, value)) return value as DType;
+  return fail(op, `dtype must be one of ${Object.keys(dtypes).join(', ')}`, show(value));
 }
 
 /** The dtype that two operands meet at: the one further along bool, uint8, int32, float32, float64. */
@@ -51,7 +51,7 @@ export function promote(a: DType, b: DType): DType {
 /** The dtype at which a tensor of dtype `a` meets a plain number: a number only promotes what cannot hold its kind. */
 export function promoteNumber(a: DType, value: number): DType {
   if (dtypes[a].isFloat) return a;
-  if (!Number.isInteger(value)) return "float32";
-  if (a === "int32" || (a === "uint8" && value >= 0 && value <= 255)) return a;
-  return "int32";
+  if (!Number.isInteger(value)) return 'float32';
+  if (a === 'int32' || (a === 'uint8' && value >= 0 && value <= 255)) return a;
+  return 'int32';
 }

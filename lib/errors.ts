@@ -1,6 +1,6 @@
 /** Everything athanor throws or rejects with: `op: what is wrong: what was given`. */
 export class AthanorError extends Error {
-  override readonly name = "AthanorError";
+  override readonly name = 'AthanorError';
 }
 
 /** Throws an {@link AthanorError} that names the operation, what is wrong with the call, and what was given. */
@@ -12,14 +12,14 @@ export function fail(op: string, wrong: string, given?: string): never {
 
 /** How a value that should not be there is shown in a message: short, and with its type where that is the mistake. */
 export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
   if (Array.isArray(value)) {
-    const head = value.slice(0, 8).map((v) => (Array.isArray(v) ? "[...]" : show(v)));
-    return `[${head.join(", ")}${value.length > 8 ? ", ..." : ""}]`;
+    const head = value.slice(0, 8).map((v) => (Array.isArray(v) ? '[...]' : show(v)));
+    return `[${head.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
   }
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
-  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object";
+  if (typeof value === 'object' && value !== null) return value.constructor?.name ?? 'object';
   return String(value);
 }

@@ -1,7 +1,7 @@
 // Finds and loads the addon, and shares the command block with it.
-import * as fs from "node:fs";
-import * as path from "node:path";
-import { AthanorError } from "./errors.js";
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { AthanorError } from './errors.js';
 
 /** What a JavaScript tensor holds of its memory; only native code looks inside. */
 export type Handle = { readonly __handle: unique symbol };
@@ -38,22 +38,22 @@ export const Block = { inputs: 0, outputs: 1, attrs: 2, stream: 3, sequence: 4, 
 /** Roles of an operand; native/core/task.h has the same numbers. */
 export const Role = { input: 0, output: 1, inout: 2, scalar: 3 } as const;
 
-const root = path.resolve(__dirname, "..");
+const root = path.resolve(__dirname, '..');
 
 function load(): Binding {
   try {
-    return (require("node-gyp-build") as (folder: string) => Binding)(root);
+    return (require('node-gyp-build') as (folder: string) => Binding)(root);
   } catch (cause) {
-    const { name, version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
+    const { name, version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
     const why = (cause as { message?: string })?.message ?? String(cause);
     throw new AthanorError(
       [
         `${name} ${version} could not load its native binary (${process.platform}-${process.arch}, node ${process.versions.node}).`,
         why.trim(),
-        "What to try:",
+        'What to try:',
         `  1. npm rebuild ${name} --foreground-scripts   (builds it here: needs CMake >= 3.18 and a C++17 compiler)`,
         `  2. npm >= 12 blocks install scripts: npm approve-scripts ${name}, then the command above`,
-      ].join("\n"),
+      ].join('\n'),
       { cause },
     );
   }
@@ -73,7 +73,7 @@ export function setReadListener(listener: typeof onRead): void {
 }
 
 const names = native.initialize(block, (id, message, sequence) => onRead(id, message, sequence));
-if (typeof names === "string") throw new AthanorError(names);
+if (typeof names === 'string') throw new AthanorError(names);
 
 const codes = new Map(names.map((name, code) => [name, code]));
 const unclaimed = new Set(names);
@@ -82,7 +82,9 @@ const unclaimed = new Set(names);
 export function nativeOp(name: string): number {
   const code = codes.get(name);
   if (code === undefined) {
-    throw new AthanorError(`native op table: lib/ has a row the addon lacks: ${name}; rebuild it with npm run build:native`);
+    throw new AthanorError(
+      `native op table: lib/ has a row the addon lacks: ${name}; rebuild it with npm run build:native`,
+    );
   }
   unclaimed.delete(name);
   return code;
@@ -91,7 +93,7 @@ export function nativeOp(name: string): number {
 /** Throws when the addon has ops that no row of lib/ claims. Called once all rows are declared. */
 export function checkOpTable(): void {
   if (unclaimed.size > 0) {
-    const list = [...unclaimed].join(", ");
+    const list = [...unclaimed].join(', ');
     throw new AthanorError(`native op table: the addon has ops without a row in lib/: ${list}; rebuild it`);
   }
 }

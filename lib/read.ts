@@ -1,9 +1,9 @@
 // Sync points: getting data out of the stream.
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { callSite, forgetCompleted } from "./callsite.js";
-import type { TypedArray } from "./dtype.js";
-import { AthanorError } from "./errors.js";
-import { Block, block, type Handle, native, setReadListener } from "./native.js";
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { callSite, forgetCompleted } from './callsite.js';
+import type { TypedArray } from './dtype.js';
+import { AthanorError } from './errors.js';
+import { Block, block, type Handle, native, setReadListener } from './native.js';
 
 interface Waiting {
   readonly destination: TypedArray;
@@ -38,14 +38,14 @@ async function yieldTurn(): Promise<void> {
 /** Fills `destination` from a storage; resolves when the data is there, without blocking the event loop meanwhile. */
 export async function readAsync<T extends TypedArray>(handle: Handle, offsetBytes: number, destination: T): Promise<T> {
   const answer = native.read(handle, offsetBytes, destination, 0);
-  if (typeof answer === "number") {
+  if (typeof answer === 'number') {
     const data = await new Promise<TypedArray>((resolve, reject) => {
       waiting.set(answer, { destination, resolve, reject });
     });
     lastTurn = performance.now();
     return data as T;
   }
-  if (typeof answer === "string") throw streamError(answer, block[Block.sequence]);
+  if (typeof answer === 'string') throw streamError(answer, block[Block.sequence]);
   forgetCompleted(Number.MAX_SAFE_INTEGER);
   if (performance.now() - lastTurn > patience) await yieldTurn();
   return destination;
@@ -54,7 +54,7 @@ export async function readAsync<T extends TypedArray>(handle: Handle, offsetByte
 /** Fills `destination` from a storage, blocking the thread until the stream has got there. */
 export function readBlocking<T extends TypedArray>(handle: Handle, offsetBytes: number, destination: T): T {
   const answer = native.read(handle, offsetBytes, destination, 1);
-  if (typeof answer === "string") throw streamError(answer, block[Block.sequence]);
+  if (typeof answer === 'string') throw streamError(answer, block[Block.sequence]);
   forgetCompleted(Number.MAX_SAFE_INTEGER);
   return destination;
 }

@@ -1,4 +1,4 @@
-import { fail, show } from "./errors.js";
+import { fail, show } from './errors.js';
 
 /** Sizes of a tensor's dimensions, outermost first. */
 export type Shape = readonly number[];
@@ -44,17 +44,17 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** `[2, 3]`, as messages show shapes. */
 export function formatShape(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
+  return `[${shape.join(', ')}]`;
 }
 
 /** Checks sizes given by a caller: at most 8 whole numbers, none negative. Throws naming `op`. */
 export function checkShape(op: string, shape: unknown): Shape {
-  if (!Array.isArray(shape)) return fail(op, "shape must be an array of sizes", show(shape));
+  if (!Array.isArray(shape)) return fail(op, 'shape must be an array of sizes', show(shape));
   if (shape.length > maxDims) return fail(op, `a tensor has at most ${maxDims} dimensions`, formatShape(shape));
   for (const size of shape) {
-    if (!Number.isInteger(size) || size < 0) fail(op, "sizes must be whole numbers, 0 or more", show(shape));
+    if (!Number.isInteger(size) || size < 0) fail(op, 'sizes must be whole numbers, 0 or more', show(shape));
   }
-  if (numel(shape) > Number.MAX_SAFE_INTEGER) fail(op, "more elements than can be counted", formatShape(shape));
+  if (numel(shape) > Number.MAX_SAFE_INTEGER) fail(op, 'more elements than can be counted', formatShape(shape));
   return shape as number[];
 }
 
@@ -69,7 +69,7 @@ export function checkInteger(op: string, what: string, value: unknown, min = 0, 
 export function checkAxis(op: string, axis: unknown, ndim: number): number {
   const low = -ndim;
   if (!Number.isInteger(axis) || (axis as number) < low || (axis as number) >= ndim) {
-    const range = ndim === 0 ? "a scalar has no axes" : `axis must be a whole number from ${low} to ${ndim - 1}`;
+    const range = ndim === 0 ? 'a scalar has no axes' : `axis must be a whole number from ${low} to ${ndim - 1}`;
     fail(op, range, show(axis));
   }
   return (axis as number) < 0 ? (axis as number) + ndim : (axis as number);
@@ -80,7 +80,7 @@ export function checkAxes(op: string, axes: number | readonly number[] | undefin
   if (axes === undefined || axes === null) return Array.from({ length: ndim }, (_, d) => d);
   const list = (Array.isArray(axes) ? axes : [axes]).map((a) => checkAxis(op, a, ndim));
   list.sort((a, b) => a - b);
-  for (let i = 1; i < list.length; i++) if (list[i] === list[i - 1]) fail(op, "an axis is named twice", show(axes));
+  for (let i = 1; i < list.length; i++) if (list[i] === list[i - 1]) fail(op, 'an axis is named twice', show(axes));
   return list;
 }
 
@@ -93,7 +93,7 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
     const m = d <= a.length ? a[a.length - d] : 1;
     const n = d <= b.length ? b[b.length - d] : 1;
     if (m !== n && m !== 1 && n !== 1) {
-      fail(op, "shapes do not broadcast", `a is ${formatShape(a)}, b is ${formatShape(b)}`);
+      fail(op, 'shapes do not broadcast', `a is ${formatShape(a)}, b is ${formatShape(b)}`);
     }
     out[ndim - d] = m === 1 ? n : m;
   }

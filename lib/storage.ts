@@ -1,4 +1,4 @@
-import { type Handle, native } from "./native.js";
+import { type Handle, native } from './native.js';
 
 /** Memory shared by a tensor and its views. Counts who holds it, so that the last dispose() frees it at once; what is never
  *  disposed of is freed by the garbage collector together with the handle. */

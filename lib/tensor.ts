@@ -1,16 +1,16 @@
-import { inspect } from "node:util";
-import type { BackwardOptions } from "./autograd/backward.js";
-import { backward } from "./autograd/backward.js";
-import type { GradHook, GradNode } from "./autograd/tape.js";
-import { context } from "./context.js";
-import { type DataOf, type DType, dtypes, type TypedArray } from "./dtype.js";
-import { fail, show } from "./errors.js";
-import type { Handle } from "./native.js";
-import type { Methods } from "./ops/methods.js";
-import { formatTensor, nest } from "./print.js";
-import { readAsync, readBlocking } from "./read.js";
-import { formatShape, isContiguous, numel, type Shape } from "./shape.js";
-import type { Storage } from "./storage.js";
+import { inspect } from 'node:util';
+import type { BackwardOptions } from './autograd/backward.js';
+import { backward } from './autograd/backward.js';
+import type { GradHook, GradNode } from './autograd/tape.js';
+import { context } from './context.js';
+import { type DataOf, type DType, dtypes, type TypedArray } from './dtype.js';
+import { fail, show } from './errors.js';
+import type { Handle } from './native.js';
+import type { Methods } from './ops/methods.js';
+import { formatTensor, nest } from './print.js';
+import { readAsync, readBlocking } from './read.js';
+import { formatShape, isContiguous, numel, type Shape } from './shape.js';
+import type { Storage } from './storage.js';
 
 /** Nested arrays of numbers (or booleans), as `toArray` returns them. */
 export type NestedArray = number | boolean | NestedArray[];
@@ -31,6 +31,7 @@ export class Tensor {
   /** @internal */ outputIndex = 0;
   /** @internal */ hooks: GradHook[] | null = null;
   /** @internal */ disposed = false;
+  /** @internal Not to be disposed of by tidy(). */ kept = false;
   private leafRequiresGrad = false;
 
   /** @internal Use `tensor()`, `zeros()` and the like; takes over one hold on the storage. */
@@ -57,8 +58,8 @@ export class Tensor {
   }
 
   /** Where the tensor lives. */
-  get device(): "cpu" {
-    return "cpu";
+  get device(): 'cpu' {
+    return 'cpu';
   }
 
   /** Whether elements are float32 or float64: only such tensors have gradients. */
@@ -82,8 +83,8 @@ export class Tensor {
   }
 
   set requiresGrad(value: boolean) {
-    if (this.node !== null) fail("requiresGrad", "only a leaf's can be set; use detach()", this.describe());
-    if (value && !this.isFloat) fail("requiresGrad", "only float tensors have gradients", this.describe());
+    if (this.node !== null) fail('requiresGrad', "only a leaf's can be set; use detach()", this.describe());
+    if (value && !this.isFloat) fail('requiresGrad', 'only float tensors have gradients', this.describe());
     this.leafRequiresGrad = value;
   }
 
@@ -101,7 +102,7 @@ export class Tensor {
   // ---- data out
 
   private handleFor(op: string): Handle {
-    if (this.disposed || this.storage.handle === null) fail(op, "the tensor was disposed of", this.describe());
+    if (this.disposed || this.storage.handle === null) fail(op, 'the tensor was disposed of', this.describe());
     return this.storage.handle;
   }
 
@@ -119,37 +120,37 @@ export class Tensor {
    * Rejects with the failure of the op that should have made the data, or of any earlier one not yet reported.
    */
   async data(): Promise<TypedArray> {
-    const dense = this.denseFor("data");
+    const dense = this.denseFor('data');
     const offset = dense.offset * dtypes[this.dtype].itemSize;
-    const out = await readAsync(dense.handleFor("data"), offset, this.destination());
+    const out = await readAsync(dense.handleFor('data'), offset, this.destination());
     if (dense !== this) dense.dispose();
     return out;
   }
 
   /** Like {@link data}, but blocks the thread until the stream has got there. Throws where data() rejects. */
   dataSync(): TypedArray {
-    const dense = this.denseFor("dataSync");
+    const dense = this.denseFor('dataSync');
     const offset = dense.offset * dtypes[this.dtype].itemSize;
-    const out = readBlocking(dense.handleFor("dataSync"), offset, this.destination());
+    const out = readBlocking(dense.handleFor('dataSync'), offset, this.destination());
     if (dense !== this) dense.dispose();
     return out;
   }
 
   /** Like {@link data}, typed: throws unless the tensor has that dtype. */
   async dataAs<D extends DType>(dtype: D): Promise<DataOf<D>> {
-    if (this.dtype !== dtype) fail("dataAs", "the tensor has another dtype", `${dtype} of ${this.describe()}`);
+    if (this.dtype !== dtype) fail('dataAs', 'the tensor has another dtype', `${dtype} of ${this.describe()}`);
     return (await this.data()) as DataOf<D>;
   }
 
   /** The only element, as a number (bool: 0 or 1). Never blocks. Throws unless there is exactly one. */
   async item(): Promise<number> {
-    if (this.size !== 1) fail("item", "the tensor does not have exactly one element", this.describe());
+    if (this.size !== 1) fail('item', 'the tensor does not have exactly one element', this.describe());
     return (await this.data())[0];
   }
 
   /** Like {@link item}, but blocks the thread until the value is there. */
   itemSync(): number {
-    if (this.size !== 1) fail("itemSync", "the tensor does not have exactly one element", this.describe());
+    if (this.size !== 1) fail('itemSync', 'the tensor does not have exactly one element', this.describe());
     return this.dataSync()[0];
   }
 
@@ -186,8 +187,8 @@ export class Tensor {
    * gradient's place. Returns a function that removes the hook. Throws when the tensor does not require grad.
    */
   registerHook(hook: GradHook): () => void {
-    if (typeof hook !== "function") fail("registerHook", "the hook must be a function", show(hook));
-    if (!this.requiresGrad) fail("registerHook", "the tensor does not require grad", this.describe());
+    if (typeof hook !== 'function') fail('registerHook', 'the hook must be a function', show(hook));
+    if (!this.requiresGrad) fail('registerHook', 'the tensor does not require grad', this.describe());
     let hooks: GradHook[];
     if (this.node === null) {
       this.hooks ??= [];
@@ -206,7 +207,7 @@ export class Tensor {
 
   /** Makes backward() store the gradient of this intermediate tensor in its `grad`, as it does for leaves. */
   retainGrad(): this {
-    if (!this.requiresGrad) fail("retainGrad", "the tensor does not require grad", this.describe());
+    if (!this.requiresGrad) fail('retainGrad', 'the tensor does not require grad', this.describe());
     if (this.node !== null) {
       this.registerHook((g) => {
         this.grad = this.grad === null ? g : this.grad.add(g);
@@ -219,7 +220,7 @@ export class Tensor {
 
   /** @internal The same window without graph or scope: a holder of its own on the memory. */
   alias(): Tensor {
-    if (this.disposed) fail("detach", "the tensor was disposed of", this.describe());
+    if (this.disposed) fail('detach', 'the tensor was disposed of', this.describe());
     return new Tensor(this.storage.retain(), this.shape, this.strides, this.offset, this.dtype);
   }
 

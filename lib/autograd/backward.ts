@@ -1,13 +1,13 @@
 // Running the tape backwards. Nodes are visited from the latest to the earliest; ids order them, so no recursion is
 // needed and a graph of any length fits.
-import { context, withModes } from "../context.js";
-import type { JointVjp, Meta, Vjp, VjpRule } from "../define.js";
-import { fail } from "../errors.js";
-import { formatShape, isContiguous, sameShape } from "../shape.js";
-import { Tensor } from "../tensor.js";
-import { NodeQueue } from "./queue.js";
-import type { GradHook, GradNode } from "./tape.js";
-import { fullLike, sumTo, zerosOf } from "./tensors.js";
+import { context, withModes } from '../context.js';
+import type { JointVjp, Meta, Vjp, VjpRule } from '../define.js';
+import { fail } from '../errors.js';
+import { formatShape, isContiguous, sameShape } from '../shape.js';
+import { Tensor } from '../tensor.js';
+import { NodeQueue } from './queue.js';
+import type { GradHook, GradNode } from './tape.js';
+import { fullLike, sumTo, zerosOf } from './tensors.js';
 
 /** How a backward pass runs. */
 export interface BackwardOptions {
@@ -75,7 +75,7 @@ class Pass {
       const t = capture?.get(i);
       if (t !== undefined) this.deliver(t, (gs[i] as Tensor).alias());
     }
-    const needs = node.edges.map((e) => e !== null && ("leaf" in e || this.wanted === null || this.wanted.has(e.node)));
+    const needs = node.edges.map((e) => e !== null && ('leaf' in e || this.wanted === null || this.wanted.has(e.node)));
     if (needs.some((n) => n)) this.gradients(node, gs, needs);
     if (!this.retainGraph) node.release();
     if (!this.createGraph) for (const g of gs) g?.dispose();
@@ -89,7 +89,7 @@ class Pass {
     let own: (Tensor | null)[] = [];
     try {
       results = withModes(modes, () =>
-        evaluate(node, gs, needs).map((g, i) => (g === null ? null : fit(g, node.inputs[i]))),
+        evaluate(node, gs, needs).map((g, i) => (g === null ? null : adapt(g, node.inputs[i]))),
       );
       // A result may be g itself, a saved tensor, or the same for two inputs: each receiver gets one of its own.
       own = this.createGraph
@@ -104,7 +104,7 @@ class Pass {
     node.edges.forEach((edge, i) => {
       const g = own[i];
       if (edge === null || g === null) return;
-      if ("leaf" in edge) this.leaves.set(edge.leaf, this.add(this.leaves.get(edge.leaf), g));
+      if ('leaf' in edge) this.leaves.set(edge.leaf, this.add(this.leaves.get(edge.leaf), g));
       else this.push(edge.node, edge.output, g);
     });
   }
@@ -141,15 +141,15 @@ function evaluate(node: GradNode, gs: Slots, needs: readonly boolean[]): readonl
     return needs.map((need, i) => (need ? (results[i] ?? null) : null));
   }
   return (node.op.vjp as readonly VjpRule<never>[]).map((one, i) => {
-    if (!needs[i] || one === "none") return null;
-    if (one === "zero") return zerosOf(node.inputs[i]);
+    if (!needs[i] || one === 'none') return null;
+    if (one === 'zero') return zerosOf(node.inputs[i]);
     const result = (one as Vjp<never>)(g, saved, rule);
     return result instanceof Tensor ? result : fullLike(result, node.inputs[i]);
   });
 }
 
 /** A gradient in the shape and dtype of what it belongs to. */
-function fit(g: Tensor, meta: Meta): Tensor {
+function adapt(g: Tensor, meta: Meta): Tensor {
   const summed = sameShape(g.shape, meta.shape) ? g : sumTo(g, meta.shape);
   return summed.dtype === meta.dtype ? summed : summed.cast(meta.dtype);
 }
@@ -157,14 +157,18 @@ function fit(g: Tensor, meta: Meta): Tensor {
 /** The gradient a backward pass starts with. */
 function seedFor(op: string, t: Tensor, given: Tensor | undefined): Tensor {
   if (!t.requiresGrad) {
-    fail(op, "nothing that requires grad leads to this tensor", t.describe());
+    fail(op, 'nothing that requires grad leads to this tensor', t.describe());
   }
   if (given === undefined) {
-    if (t.size !== 1) fail(op, "a tensor of more than one element needs a gradient to start from", t.describe());
+    if (t.size !== 1) fail(op, 'a tensor of more than one element needs a gradient to start from', t.describe());
     return withModes({ grad: false, scope: null }, () => fullLike(1, t));
   }
   if (!sameShape(given.shape, t.shape)) {
-    fail(op, "gradient and tensor differ in shape", `gradient ${formatShape(given.shape)}, tensor ${formatShape(t.shape)}`);
+    fail(
+      op,
+      'gradient and tensor differ in shape',
+      `gradient ${formatShape(given.shape)}, tensor ${formatShape(t.shape)}`,
+    );
   }
   return given.alias();
 }
@@ -179,11 +183,11 @@ function nodesTowards(outputs: readonly Tensor[], targets: readonly Tensor[]): S
     const node = stack.pop() as GradNode;
     if (seen.has(node)) continue;
     seen.add(node);
-    for (const edge of node.edges) if (edge !== null && "node" in edge) stack.push(edge.node);
+    for (const edge of node.edges) if (edge !== null && 'node' in edge) stack.push(edge.node);
   }
   const wanted = new Set<GradNode>();
   for (const node of [...seen].sort((a, b) => a.id - b.id)) {
-    const leads = node.edges.some((e) => e !== null && ("leaf" in e ? leaves.has(e.leaf) : wanted.has(e.node)));
+    const leads = node.edges.some((e) => e !== null && ('leaf' in e ? leaves.has(e.leaf) : wanted.has(e.node)));
     if (leads || nodes.has(node)) wanted.add(node);
   }
   return wanted;
@@ -192,7 +196,7 @@ function nodesTowards(outputs: readonly Tensor[], targets: readonly Tensor[]): S
 /** Tensor.backward: see there. */
 export function backward(t: Tensor, given: Tensor | undefined, options: BackwardOptions): void {
   const createGraph = options.createGraph ?? false;
-  const seed = seedFor("backward", t, given);
+  const seed = seedFor('backward', t, given);
   const pass = new Pass(createGraph, options.retainGraph ?? createGraph, null, null, (leaf, g) => {
     if (leaf.grad === null) {
       leaf.grad = g;
@@ -221,8 +225,8 @@ export function grad(
 ): Tensor[] {
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
   const createGraph = options.createGraph ?? false;
-  const seeds = roots.map((t, i) => seedFor("grad", t, options.gradOutputs?.[i]));
-  for (const t of inputs) if (!t.requiresGrad) fail("grad", "an input does not require grad", t.describe());
+  const seeds = roots.map((t, i) => seedFor('grad', t, options.gradOutputs?.[i]));
+  for (const t of inputs) if (!t.requiresGrad) fail('grad', 'an input does not require grad', t.describe());
   const captures = new Map<GradNode, Map<number, Tensor>>();
   for (const t of inputs) {
     if (t.node === null) continue;
@@ -237,13 +241,15 @@ export function grad(
     else if (!createGraph) g.dispose();
   });
   withModes({ scope: null, grad: createGraph }, () => {
-    roots.forEach((t, i) => pass.seed(t, seeds[i]));
+    roots.forEach((t, i) => {
+      pass.seed(t, seeds[i]);
+    });
     pass.run();
   });
   const results = inputs.map((t) => {
     const g = found.get(t);
     if (g === undefined && !options.allowUnused) {
-      fail("grad", "the outputs do not depend on this input (allowUnused gives null instead)", t.describe());
+      fail('grad', 'the outputs do not depend on this input (allowUnused gives null instead)', t.describe());
     }
     return g ?? null;
   });

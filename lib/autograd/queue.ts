@@ -1,4 +1,4 @@
-import type { GradNode } from "./tape.js";
+import type { GradNode } from './tape.js';
 
 /** Nodes to visit, the latest recorded first: a binary heap on their ids. */
 export class NodeQueue {

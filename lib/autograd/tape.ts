@@ -1,8 +1,8 @@
 // What is recorded of an op call: which op, which inputs it depends on, and the tensors its gradient will read.
-import type { Meta, Op, Saved } from "../define.js";
-import type { Operand } from "../dispatch.js";
-import { fail } from "../errors.js";
-import { Tensor } from "../tensor.js";
+import type { Meta, Op, Saved } from '../define.js';
+import type { Operand } from '../dispatch.js';
+import { fail } from '../errors.js';
+import { Tensor } from '../tensor.js';
 
 /** Where the gradient of an input goes: to an output of an earlier node, or to a leaf. Null: nowhere. */
 export type Edge = { readonly node: GradNode; readonly output: number } | { readonly leaf: Tensor } | null;
@@ -77,7 +77,7 @@ export class GradNode {
     if (this.saved === null) {
       fail(
         `backward of ${this.op.name}`,
-        "the graph was already used and released; pass { retainGraph: true } to the earlier backward() or grad()",
+        'the graph was already used and released; pass { retainGraph: true } to the earlier backward() or grad()',
       );
     }
     const out: Record<string, Tensor> = {};
@@ -95,7 +95,7 @@ export class GradNode {
 }
 
 function metaOf(x: Operand): Meta {
-  return x instanceof Tensor ? { shape: x.shape, dtype: x.dtype } : { shape: [], dtype: "float64" };
+  return x instanceof Tensor ? { shape: x.shape, dtype: x.dtype } : { shape: [], dtype: 'float64' };
 }
 
 function edgeOf(x: Operand): Edge {
@@ -117,7 +117,7 @@ export function record(op: Op<never>, inputs: readonly Operand[], outputs: reado
   // Every rule of an input that requires grad may be "none" (an index): then nothing flows.
   if (op.jointVjp === null) {
     const rules = op.vjp as readonly unknown[];
-    if (!inputs.some((x, i) => x instanceof Tensor && x.requiresGrad && rules[i] !== "none")) return;
+    if (!inputs.some((x, i) => x instanceof Tensor && x.requiresGrad && rules[i] !== 'none')) return;
   }
   const node = new GradNode(op, inputs, outputs, attrs);
   outputs.forEach((out, i) => {

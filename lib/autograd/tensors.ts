@@ -1,8 +1,8 @@
 // The few tensors that the engine makes itself.
-import type { Meta } from "../define.js";
-import { full } from "../ops/create.js";
-import { numel, type Shape, sameShape } from "../shape.js";
-import type { Tensor } from "../tensor.js";
+import type { Meta } from '../define.js';
+import { full } from '../ops/create.js';
+import { numel, type Shape, sameShape } from '../shape.js';
+import type { Tensor } from '../tensor.js';
 
 /** A value repeated over a shape, in the memory of one element. */
 export function fullLike(value: number, like: Meta): Tensor {

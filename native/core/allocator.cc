@@ -11,8 +11,8 @@
 namespace athanor {
 namespace {
 
-constexpr size_t kMinimum = 64;          // one cache line: also the alignment of every block
-constexpr size_t kMapFrom = 1 << 20;     // from here on blocks are pages of their own, so trimming returns them whole
+constexpr size_t kMinimum = 64;       // one cache line: also the alignment of every block
+constexpr size_t kMapFrom = 1 << 20;  // from here on blocks are pages of their own, so trimming returns them whole
 constexpr size_t kHugePage = 2u << 20;
 constexpr size_t kCacheFloor = size_t{256} << 20;
 

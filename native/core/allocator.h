@@ -14,10 +14,10 @@ struct Block {
 };
 
 struct MemoryStats {
-  size_t live_bytes = 0;    // handed out, by size class
-  size_t cached_bytes = 0;  // free, kept for the next request
-  size_t peak_bytes = 0;    // the most that was ever live
-  size_t limit_bytes = 0;   // 0: none
+  size_t live_bytes = 0;      // handed out, by size class
+  size_t cached_bytes = 0;    // free, kept for the next request
+  size_t peak_bytes = 0;      // the most that was ever live
+  size_t limit_bytes = 0;     // 0: none
   uint64_t system_calls = 0;  // blocks asked of the system since the start
 };
 

@@ -9,8 +9,8 @@ enum class DType : uint8_t { f32 = 0, f64 = 1, i32 = 2, u8 = 3, b8 = 4, bf16 = 5
 constexpr int kDTypes = 8;
 
 constexpr size_t kItemSize[kDTypes] = {4, 8, 4, 1, 1, 2, 2, 8};
-constexpr const char* kDTypeName[kDTypes] = {"float32",  "float64",  "int32",   "uint8",
-                                             "bool",     "bfloat16", "float16", "int64"};
+constexpr const char* kDTypeName[kDTypes] = {"float32", "float64",  "int32",   "uint8",
+                                             "bool",    "bfloat16", "float16", "int64"};
 
 #define ATHANOR_ALWAYS_INLINE static inline __attribute__((always_inline))
 

@@ -53,8 +53,8 @@ class Stream {
   const int index_;
   Stream* peer_ = nullptr;
   std::vector<Task> ring_;
-  uint64_t submitted_ = 0;                  // producer only
-  std::atomic<uint64_t> published_{0};      // what the executor may run
+  uint64_t submitted_ = 0;              // producer only
+  std::atomic<uint64_t> published_{0};  // what the executor may run
   std::atomic<uint64_t> completed_{0};
   std::atomic<size_t> bytes_in_flight_{0};  // of outputs yet to be made
 

@@ -86,11 +86,11 @@ void run_op(Task& task) {
       continue;
     }
     if (o.role != Role::input || o.storage->bytes == 0) o.storage->ensure_memory();
-    views[i].data = static_cast<char*>(o.storage->data()) +
-                    o.offset * static_cast<int64_t>(item_size(o.view.dtype));
+    views[i].data = static_cast<char*>(o.storage->data()) + o.offset * static_cast<int64_t>(item_size(o.view.dtype));
   }
   Running context;
-  const Call call{views, views + task.n_in, task.attrs.data(), task.n_in, task.n_out, static_cast<int>(task.attrs.size()),
+  const Call call{views,     views + task.n_in, task.attrs.data(),
+                  task.n_in, task.n_out,        static_cast<int>(task.attrs.size()),
                   &context};
   Table::instance().run(task.op, call);
   if (!context.message().empty()) throw Error(context.message());

@@ -9,9 +9,9 @@ namespace athanor {
 
 enum class Role : uint8_t {
   input = 0,
-  output = 1,   // new storage, contiguous, its memory taken when the task runs
-  inout = 2,    // existing storage, written in place
-  scalar = 3,   // a number, held by the task itself
+  output = 1,  // new storage, contiguous, its memory taken when the task runs
+  inout = 2,   // existing storage, written in place
+  scalar = 3,  // a number, held by the task itself
 };
 
 struct Operand {

@@ -1,4 +1,5 @@
-// copy: any layout into any layout, casting on the way. 2 * item size bytes per element, no FLOP: bound by bandwidth.
+// copy: any layout into any layout, casting on the way; fill: one value everywhere; place: a tensor laid into a filled
+// one. Each element is read and written once, no FLOP: bound by bandwidth. Split into flat pieces.
 #include "cpu/elementwise.h"
 #include "cpu/families.h"
 
@@ -75,11 +76,53 @@ void copy_bytes(const Call& c) {
   });
 }
 
+// attrs: value
+void fill_flat(const Call& c) {
+  const bool known = with_all(c.out[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T value = Cast<T, double>::of(c.attrs[0]);
+    const Walk<1> w = make_walk<1>({&c.out[0]});
+    T* out = static_cast<T*>(w.data[0]);
+    const int64_t step = w.strides[0][w.ndim - 1];
+    for_rows(c.ctx, w, kGrain, [&](int64_t n, const int64_t* at) {
+      T* to = out + at[0];
+      if (step == 1) {
+        for (int64_t i = 0; i < n; ++i) to[i] = value;
+      } else {
+        for (int64_t i = 0; i < n; ++i) to[i * step] = value;
+      }
+    });
+  });
+  if (!known) refuse_dtype(c, c.out[0].dtype);
+}
+
+// attrs: value, then for each dimension of x the start and the step of its place in out
+void place_strided(const Call& c) {
+  fill_flat(c);
+  if (numel(c.in[0]) == 0) return;
+  View window = c.in[0];
+  char* first = c.out[0].as<char>();
+  for (int d = 0; d < window.ndim; ++d) {
+    const int64_t start = static_cast<int64_t>(c.attrs[1 + 2 * d]), step = static_cast<int64_t>(c.attrs[2 + 2 * d]);
+    first += start * c.out[0].strides[d] * static_cast<int64_t>(item_size(window.dtype));
+    window.strides[d] = step * c.out[0].strides[d];
+  }
+  window.data = first;
+  Call inner = c;
+  inner.out = &window;
+  copy_cast(inner);
+}
+
+const Kernel kernels_fill[] = {{"flat", nullptr, fill_flat}};
+const Kernel kernels_place[] = {{"strided", nullptr, place_strided}};
 const Kernel kernels_copy[] = {{"bytes", same_contiguous, copy_bytes}, {"cast", nullptr, copy_cast}};
 
 }  // namespace
 
-const OpKernels copy[] = {ATHANOR_OP(copy, kernels_copy), {nullptr, nullptr, 0}};
+const OpKernels copy[] = {ATHANOR_OP(copy, kernels_copy),
+                          ATHANOR_OP(fill, kernels_fill),
+                          ATHANOR_OP(place, kernels_place),
+                          {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

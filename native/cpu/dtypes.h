@@ -5,7 +5,8 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-/** A type as a value, for generic lambdas: `with_numbers(t, [&](auto tag) { using T = typename decltype(tag)::type; ... })`. */
+/** A type as a value, for generic lambdas: `with_numbers(t, [&](auto tag) { using T = typename decltype(tag)::type; ...
+ * })`. */
 template <class T>
 struct Tag {
   using type = T;
@@ -38,7 +39,9 @@ ATHANOR_ALWAYS_INLINE bool with_all(DType t, const F& f) {
 }
 
 /** What a kernel says when it is handed a dtype that lib/ should have cast or refused. */
-ATHANOR_ALWAYS_INLINE void refuse_dtype(const Call& c, DType t) { c.ctx->fail(c.ctx, "no kernel for %s", dtype_name(t)); }
+ATHANOR_ALWAYS_INLINE void refuse_dtype(const Call& c, DType t) {
+  c.ctx->fail(c.ctx, "no kernel for %s", dtype_name(t));
+}
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

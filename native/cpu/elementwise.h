@@ -1,5 +1,6 @@
 // The loops behind the lines of ops.def: unary and binary functors over any layout.
-// Bound by memory bandwidth for arithmetic: (inputs + 1) * item size bytes and 1 FLOP per element. Split into flat pieces.
+// Bound by memory bandwidth for arithmetic: (inputs + 1) * item size bytes and 1 FLOP per element. Split into flat
+// pieces.
 #pragma once
 #include "cpu/dtypes.h"
 #include "cpu/iterate.h"
@@ -42,7 +43,8 @@ void run_unary(const Call& c) {
   R* out = static_cast<R*>(w.data[0]);
   const T* x = static_cast<const T*>(w.data[1]);
   const int64_t so = w.strides[0][w.ndim - 1], sx = w.strides[1][w.ndim - 1];
-  for_rows(c.ctx, w, kGrain, [&](int64_t n, const int64_t* at) { unary_row<F, T, R>(n, out + at[0], so, x + at[1], sx); });
+  for_rows(c.ctx, w, kGrain,
+           [&](int64_t n, const int64_t* at) { unary_row<F, T, R>(n, out + at[0], so, x + at[1], sx); });
 }
 
 /** out = F(a, b) with broadcasting; a and b have one element type T. */

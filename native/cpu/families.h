@@ -14,4 +14,4 @@ namespace ATHANOR_ISA {
 
 /** One entry of a family's list: the op and its array of kernels, fastest first, the last fitting everything. */
 #define ATHANOR_OP(op, kernels) \
-  { #op, kernels, static_cast<int>(sizeof(kernels) / sizeof(*kernels)) }
+  { #op, kernels, static_cast < int>(sizeof(kernels) / sizeof(*kernels)) }

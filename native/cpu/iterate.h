@@ -1,5 +1,5 @@
-// Walking several operands of one shape together: dimensions that all of them cross with a fixed step are merged, so most
-// calls end as one flat loop, and what is left runs as rows.
+// Walking several operands of one shape together: dimensions that all of them cross with a fixed step are merged, so
+// most calls end as one flat loop, and what is left runs as rows.
 #pragma once
 #include "cpu/parallel.h"
 

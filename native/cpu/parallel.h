@@ -6,7 +6,8 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-/** Work that one thread should have at least, in elements of a cheap streaming loop: below, waking a thread costs more. */
+/** Work that one thread should have at least, in elements of a cheap streaming loop: below, waking a thread costs more.
+ */
 constexpr int64_t kGrain = 16384;
 
 template <class T>

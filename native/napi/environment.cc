@@ -50,7 +50,8 @@ napi_status Environment::set_read_callback(napi_env env, napi_value callback) {
   if (status != napi_ok) return status;
   napi_unref_threadsafe_function(env, notify_);
   // Hooks run last in, first out: the executors are joined before the function they call is torn down.
-  return napi_add_env_cleanup_hook(env, [](void* data) { static_cast<Environment*>(data)->close(); }, this);
+  return napi_add_env_cleanup_hook(
+      env, [](void* data) { static_cast<Environment*>(data)->close(); }, this);
 }
 
 void Environment::close() {

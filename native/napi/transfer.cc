@@ -21,7 +21,8 @@ Bytes typed_array_bytes(napi_env env, napi_value value) {
   if (napi_get_typedarray_info(env, value, &type, &length, &out.data, nullptr, nullptr) != napi_ok)
     throw Error("a typed array was expected");
   static constexpr size_t kSize[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-  if (static_cast<size_t>(type) >= sizeof kSize / sizeof *kSize) throw Error("a typed array of a known type was expected");
+  if (static_cast<size_t>(type) >= sizeof kSize / sizeof *kSize)
+    throw Error("a typed array of a known type was expected");
   out.length = length * kSize[type];
   return out;
 }

@@ -37,8 +37,8 @@ class Pool {
   std::atomic<int> threads_{1};
   std::vector<std::thread> workers_;
 
-  // The loop on offer. `ticket_` is generation << 32 | next index; taking an index is a compare-and-swap that fails once
-  // the generation moved on, so a worker that wakes late can never touch a loop that has ended.
+  // The loop on offer. `ticket_` is generation << 32 | next index; taking an index is a compare-and-swap that fails
+  // once the generation moved on, so a worker that wakes late can never touch a loop that has ended.
   std::atomic<uint64_t> ticket_{0};
   std::atomic<int64_t> count_{0};
   std::atomic<void*> closure_{nullptr};

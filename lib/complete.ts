@@ -1,0 +1,4 @@
+// Imported last: every row is declared by now, and the two op tables must agree.
+import { checkOpTable } from './native.js';
+
+checkOpTable();

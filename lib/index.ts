@@ -1,0 +1,45 @@
+// The public surface. index.mts re-exports it for ES modules by name, so only plain `export ... from` belongs here.
+export { type BackwardOptions, grad } from './autograd/backward.js';
+export { enableGrad, isGradEnabled, noGrad } from './autograd/modes.js';
+export type { GradHook } from './autograd/tape.js';
+export { devices } from './device.js';
+export type { DataOf, DType, TypedArray } from './dtype.js';
+export { AthanorError } from './errors.js';
+export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
+export { add, mul } from './ops/binary.js';
+export { cast, clone, contiguous } from './ops/copy.js';
+export {
+  arange,
+  eye,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  type TensorData,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from './ops/create.js';
+export { sum } from './ops/reduce.js';
+export {
+  expand,
+  flatten,
+  flip,
+  narrow,
+  permute,
+  type Range,
+  reshape,
+  select,
+  slice,
+  squeeze,
+  transpose,
+  unsqueeze,
+} from './ops/view.js';
+export { synchronize } from './read.js';
+export { type EngineInfo, getNumThreads, info, setNumThreads } from './runtime.js';
+export type { Shape } from './shape.js';
+export { type NestedArray, Tensor } from './tensor.js';
+
+import './ops/methods.js';
+import './complete.js';

@@ -1,0 +1,130 @@
+import { defineOp, type Meta } from '../define.js';
+import { apply, applyInto } from '../dispatch.js';
+import { checkDType, type DType, dtypes } from '../dtype.js';
+import { fail, show } from '../errors.js';
+import { formatShape, numel, sameShape } from '../shape.js';
+import { Tensor } from '../tensor.js';
+
+/** What float64 becomes when stored in a dtype. */
+function stored(value: number, dtype: DType): number {
+  if (dtype === 'float64') return value;
+  if (dtype === 'float32') return Math.fround(value);
+  if (dtype === 'bool') return value !== 0 ? 1 : 0;
+  const [low, high] = dtype === 'uint8' ? [0, 255] : [-2147483648, 2147483647];
+  return Number.isNaN(value) ? 0 : Math.trunc(Math.min(Math.max(value, low), high));
+}
+
+const bytesOf = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0);
+
+const copyOp = defineOp<{ dtype: DType }>({
+  name: 'copy',
+  inputs: ['x'],
+  infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
+  vjp: [(g, _saved, { inputs }) => g.cast(inputs[0].dtype)],
+  ref: ([x], { dtype }) => ({ shape: x.shape, data: x.data.map((v) => stored(v, dtype)) }),
+  cost: (inputs, outputs) => ({ flops: 0, bytes: bytesOf([...inputs, ...outputs]) }),
+});
+
+/** A new contiguous tensor with the same elements; gradients flow through. */
+export function clone(x: Tensor): Tensor {
+  return apply(copyOp, [x], { dtype: x.dtype });
+}
+
+/** The tensor itself when its elements lie in row-major order without gaps, else a {@link clone}. */
+export function contiguous(x: Tensor): Tensor {
+  return x.isContiguous ? x : clone(x);
+}
+
+/**
+ * The elements converted to another dtype; the tensor itself when it has that dtype already. Float to integer truncates
+ * towards zero and saturates at the ends of the range, NaN becomes 0; to bool, everything but 0 is true.
+ * Throws when `dtype` is not the name of one.
+ */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  checkDType('cast', dtype);
+  return dtype === x.dtype ? x : apply(copyOp, [x], { dtype });
+}
+
+const fillOp = defineOp<{ shape: readonly number[]; dtype: DType; value: number }>({
+  name: 'fill',
+  inputs: [],
+  infer: (_inputs, { shape, dtype }) => ({ shape, dtype }),
+  pack: ({ value }) => [value],
+  vjp: [],
+  ref: (_inputs, { shape, dtype, value }) => ({
+    shape,
+    data: new Float64Array(numel(shape)).fill(stored(value, dtype)),
+  }),
+  cost: (_inputs, outputs) => ({ flops: 0, bytes: bytesOf(outputs) }),
+});
+
+/** @internal A new tensor with one value everywhere; the arguments are checked by the callers. */
+export function filled(shape: readonly number[], value: number, dtype: DType): Tensor {
+  return apply(fillOp, [], { shape, dtype, value });
+}
+
+/**
+ * Sets every element of `x` to `value`, in place. Throws when `x` requires grad outside of noGrad, or is expanded.
+ */
+export function fill_(x: Tensor, value: number): Tensor {
+  if (typeof value !== 'number') fail('fill_', 'value must be a number', show(value));
+  applyInto(fillOp, [], [x], { shape: x.shape, dtype: x.dtype, value });
+  return x;
+}
+
+/** Sets every element of `x` to 0, in place. Throws as {@link fill_} does. */
+export function zero_(x: Tensor): Tensor {
+  return fill_(x, 0);
+}
+
+/**
+ * Copies the elements of `source` into `x`, in place, broadcasting and converting them to its dtype. Throws when the
+ * shapes do not broadcast, when `x` requires grad outside of noGrad, or is expanded.
+ */
+export function copy_(x: Tensor, source: Tensor): Tensor {
+  if (!(source instanceof Tensor)) fail('copy_', 'source must be a tensor', show(source));
+  const from = sameShape(x.shape, source.shape) ? source : source.expand(x.shape);
+  applyInto(copyOp, [from], [x], { dtype: x.dtype });
+  return x;
+}
+
+/** Where `place` puts a tensor: along each dimension a first index and a step (negative: backwards). */
+interface Placement {
+  readonly shape: readonly number[];
+  readonly starts: readonly number[];
+  readonly steps: readonly number[];
+  readonly value: number;
+}
+
+const placeOp = defineOp<Placement>({
+  name: 'place',
+  inputs: ['x'],
+  infer: ([x], { shape }) => {
+    if (x.shape.length !== shape.length)
+      fail('place', 'ranks differ', `${formatShape(x.shape)} in ${formatShape(shape)}`);
+    return { shape, dtype: x.dtype };
+  },
+  pack: ({ starts, steps, value }) => [value, ...starts.flatMap((start, d) => [start, steps[d]])],
+  vjp: [(g, _saved, { attrs, inputs }) => g.window(attrs.starts, inputs[0].shape, attrs.steps)],
+  ref: ([x], { shape, starts, steps, value }) => {
+    const data = new Float64Array(numel(shape)).fill(value);
+    x.data.forEach((v, i) => {
+      let rest = i;
+      let at = 0;
+      let step = 1;
+      for (let d = shape.length - 1; d >= 0; d--) {
+        at += step * (starts[d] + (rest % x.shape[d]) * steps[d]);
+        rest = Math.floor(rest / x.shape[d]);
+        step *= shape[d];
+      }
+      data[at] = v;
+    });
+    return { shape, data };
+  },
+  cost: (inputs, outputs) => ({ flops: 0, bytes: bytesOf([...inputs, ...outputs]) }),
+});
+
+/** @internal `x` laid into a tensor of `shape` that is `value` elsewhere: what `window` takes out, put back. */
+export function place(x: Tensor, placement: Placement): Tensor {
+  return apply(placeOp, [x], placement);
+}

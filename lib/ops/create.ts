@@ -1,0 +1,204 @@
+import { types } from 'node:util';
+import { context } from '../context.js';
+import { checkDevice } from '../device.js';
+import { checkDType, type DType, dtypes, type TypedArray } from '../dtype.js';
+import { fail, show } from '../errors.js';
+import { native } from '../native.js';
+import { checkInteger, checkShape, contiguousStrides, formatShape, maxDims, numel, type Shape } from '../shape.js';
+import { Storage } from '../storage.js';
+import { Tensor } from '../tensor.js';
+import { filled } from './copy.js';
+
+/** What a tensor can be made from: a number, nested arrays of one shape, or a typed array. */
+export type TensorData = number | boolean | readonly TensorData[] | TypedArray;
+
+/** How a tensor is made. */
+export interface TensorOptions {
+  /** Default: the typed array's own, bool for booleans, float32 for other numbers. */
+  readonly dtype?: DType;
+  /** Default "cpu". */
+  readonly device?: string;
+  /** Make it a leaf that gradients are computed for. Default false. */
+  readonly requiresGrad?: boolean;
+}
+
+/** Checks and applies what all makers have in common. */
+function finish(op: string, t: Tensor, options: TensorOptions): Tensor {
+  if (options.requiresGrad) {
+    if (!t.isFloat) fail(op, 'only float tensors have gradients', t.describe());
+    t.requiresGrad = true;
+  }
+  return t;
+}
+
+function checkOptions(op: string, options: TensorOptions, otherwise: DType): DType {
+  if (typeof options !== 'object' || options === null) fail(op, 'options must be an object', show(options));
+  checkDevice(op, options.device);
+  return options.dtype === undefined ? otherwise : checkDType(op, options.dtype);
+}
+
+function typedDType(data: unknown): DType | undefined {
+  if (types.isFloat32Array(data)) return 'float32';
+  if (types.isFloat64Array(data)) return 'float64';
+  if (types.isInt32Array(data)) return 'int32';
+  if (types.isUint8Array(data) || types.isUint8ClampedArray(data)) return 'uint8';
+  return undefined;
+}
+
+/** A detached buffer (transferred to another thread) looks like an empty one; only touching it tells. */
+function checkAttached(op: string, data: ArrayBufferView): void {
+  if (data.byteLength > 0) return;
+  try {
+    new Uint8Array(data.buffer as ArrayBuffer);
+  } catch {
+    fail(op, "the typed array's buffer is detached (was it transferred?)", show(data));
+  }
+}
+
+/** @internal A tensor that holds a copy of the typed array's bytes. */
+export function upload(op: string, data: ArrayBufferView, shape: Shape, dtype: DType): Tensor {
+  const handle = native.upload(data);
+  if (typeof handle === 'string') fail(op, handle);
+  const t = new Tensor(new Storage(handle), shape, contiguousStrides(shape), 0, dtype);
+  context().scope?.push(t);
+  return t;
+}
+
+function nestedShape(data: unknown): number[] {
+  const shape: number[] = [];
+  for (let level = data; Array.isArray(level); level = level[0]) {
+    shape.push(level.length);
+    if (level.length === 0 || shape.length > maxDims) break;
+  }
+  return shape;
+}
+
+function fillFrom(out: TypedArray, data: unknown, shape: Shape, dtype: DType): void {
+  let at = 0;
+  const visit = (value: unknown, d: number): void => {
+    if (d < shape.length) {
+      if (!Array.isArray(value) || value.length !== shape[d]) {
+        const given = Array.isArray(value) ? `${value.length} items` : show(value);
+        fail('tensor', `nested arrays must have one shape: at depth ${d} ${shape[d]} items were expected`, given);
+      }
+      for (const item of value) visit(item, d + 1);
+      return;
+    }
+    if (typeof value !== 'number' && typeof value !== 'boolean') {
+      fail('tensor', 'elements must be numbers or booleans of one nesting', show(value));
+    }
+    const number = Number(value);
+    out[at] = dtype === 'bool' ? Number(number !== 0) : number;
+    if (!dtypes[dtype].isFloat && dtype !== 'bool' && out[at] !== number) {
+      fail('tensor', `an element does not fit ${dtype}`, show(value));
+    }
+    at++;
+  };
+  visit(data, 0);
+}
+
+/**
+ * A new tensor with a copy of `data`. A typed array makes a vector, or the given `shape`.
+ * Throws on ragged nesting, elements that are not numbers, elements that do not fit an integer dtype, a shape of another
+ * number of elements, and detached buffers.
+ */
+export function tensor(data: TensorData | Tensor, options: TensorOptions & { readonly shape?: Shape } = {}): Tensor {
+  if (data instanceof Tensor)
+    fail('tensor', 'the data is a tensor already; use clone(), detach() or cast()', data.describe());
+  const own = typedDType(data);
+  if (own !== undefined) {
+    const dtype = checkOptions('tensor', options, own);
+    const array = data as TypedArray;
+    checkAttached('tensor', array);
+    const shape = options.shape === undefined ? [array.length] : [...checkShape('tensor', options.shape)];
+    if (numel(shape) !== array.length) {
+      fail('tensor', 'shape and data differ in their number of elements', `${formatShape(shape)} and ${array.length}`);
+    }
+    const t = upload('tensor', array, shape, own);
+    return finish('tensor', dtype === own ? t : t.cast(dtype), options);
+  }
+  if (typeof data !== 'number' && typeof data !== 'boolean' && !Array.isArray(data)) {
+    fail('tensor', 'data must be a number, nested arrays, or a Float32, Float64, Int32 or Uint8 array', show(data));
+  }
+  const nested = nestedShape(data);
+  if (nested.length > maxDims) fail('tensor', `a tensor has at most ${maxDims} dimensions`, 'deeper nested arrays');
+  let first: unknown = data;
+  while (Array.isArray(first)) first = first[0];
+  const dtype = checkOptions('tensor', options, typeof first === 'boolean' ? 'bool' : 'float32');
+  const array = new dtypes[dtype].array(numel(nested));
+  fillFrom(array, data, nested, dtype);
+  const t = upload('tensor', array, nested, dtype);
+  return finish('tensor', options.shape === undefined ? t : t.reshape(checkShape('tensor', options.shape)), options);
+}
+
+/** A tensor of this shape with `value` everywhere; float32 unless said otherwise. */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const dtype = checkOptions('full', options, 'float32');
+  if (typeof value !== 'number') fail('full', 'value must be a number', show(value));
+  return finish('full', filled([...checkShape('full', shape)], value, dtype), options);
+}
+
+/** A tensor of zeros; float32 unless said otherwise. */
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  const dtype = checkOptions('zeros', options, 'float32');
+  return finish('zeros', filled([...checkShape('zeros', shape)], 0, dtype), options);
+}
+
+/** A tensor of ones; float32 unless said otherwise. */
+export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+  const dtype = checkOptions('ones', options, 'float32');
+  return finish('ones', filled([...checkShape('ones', shape)], 1, dtype), options);
+}
+
+/** Zeros in the shape and dtype of `like`. */
+export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
+  return zeros(like.shape, { dtype: like.dtype, ...options });
+}
+
+/** Ones in the shape and dtype of `like`. */
+export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
+  return ones(like.shape, { dtype: like.dtype, ...options });
+}
+
+/**
+ * start, start + step, ... as long as they are below `end` (above it, for a negative step); `arange(n)` counts from 0.
+ * int32 when all three are whole numbers, else float32. Throws on a step of 0 or numbers that are not finite.
+ */
+export function arange(start: number, end?: number, options: TensorOptions & { readonly step?: number } = {}): Tensor {
+  const [from, to, step] = end === undefined ? [0, start, options.step ?? 1] : [start, end, options.step ?? 1];
+  if (![from, to, step].every(Number.isFinite) || step === 0) {
+    fail('arange', 'start, end and step must be finite and step not 0', `${from}, ${to}, ${step}`);
+  }
+  const whole = [from, to, step].every(Number.isInteger);
+  const dtype = checkOptions('arange', options, whole ? 'int32' : 'float32');
+  const n = Math.max(0, Math.ceil((to - from) / step));
+  const array = new dtypes[dtype].array(n);
+  for (let i = 0; i < n; i++) array[i] = from + i * step;
+  return finish('arange', upload('arange', array, [n], dtype), options);
+}
+
+/** `count` numbers evenly spaced from `start` to `end`, both included; float32 unless said otherwise. */
+export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
+  const dtype = checkOptions('linspace', options, 'float32');
+  checkInteger('linspace', 'count', count);
+  if (!Number.isFinite(start) || !Number.isFinite(end)) fail('linspace', 'ends must be finite', `${start} to ${end}`);
+  const array = new dtypes[dtype].array(count);
+  for (let i = 0; i < count; i++) {
+    // From both ends, so that the last value is `end` itself.
+    array[i] =
+      2 * i < count - 1 || count === 1
+        ? start + (i * (end - start)) / Math.max(1, count - 1)
+        : end - ((count - 1 - i) * (end - start)) / (count - 1);
+  }
+  return finish('linspace', upload('linspace', array, [count], dtype), options);
+}
+
+/** The identity matrix of `rows` x `columns` (default: square); float32 unless said otherwise. */
+export function eye(rows: number, columns = rows, options: TensorOptions = {}): Tensor {
+  const dtype = checkOptions('eye', options, 'float32');
+  checkInteger('eye', 'rows', rows);
+  checkInteger('eye', 'columns', columns);
+  const array = new dtypes[dtype].array(rows * columns);
+  for (let i = 0; i < Math.min(rows, columns); i++) array[i * columns + i] = 1;
+  return finish('eye', upload('eye', array, [rows, columns], dtype), options);
+}

@@ -1,0 +1,34 @@
+import { native } from './native.js';
+import { checkInteger } from './shape.js';
+
+/** What the engine runs on. */
+export interface EngineInfo {
+  /** The instruction set in use: "avx512", "avx2" or "baseline"; ATHANOR_CPU_ISA chooses. */
+  readonly isa: string;
+  /** The instruction sets this machine could run. */
+  readonly isaLevels: readonly string[];
+  /** Threads that work on one op. */
+  readonly threads: number;
+  /** The compiler that built the addon. */
+  readonly compiler: string;
+  /** Whether ATHANOR_SYNC=1 makes every op run at its call. */
+  readonly synchronous: boolean;
+}
+
+/** What the engine runs on: instruction set, threads, build. */
+export function info(): EngineInfo {
+  return native.info();
+}
+
+/**
+ * How many threads work on one op, in the whole process; starts at ATHANOR_NUM_THREADS, else at the cores that the
+ * process may use. Results are reproducible for a given number. Waits for an op that is running.
+ */
+export function setNumThreads(threads: number): void {
+  native.configure({ threads: checkInteger('setNumThreads', 'threads', threads, 1, 1024) });
+}
+
+/** How many threads work on one op. */
+export function getNumThreads(): number {
+  return native.info().threads;
+}
