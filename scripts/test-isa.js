@@ -6,7 +6,7 @@ const { root, say } = require('./lib/run.js');
 const { NONE, add, finish } = require('./lib/counts.js');
 const { runNativeTests, runJest } = require('./lib/suites.js');
 
-prepare({ targets: ['athanor', 'athanor_native_test'] });
+prepare({ native: { targets: ['athanor', 'athanor_native_test'] } });
 const { isaLevels } = require('node-gyp-build')(root).info();
 const [best] = isaLevels;
 let counts = NONE;

@@ -1,13 +1,13 @@
 'use strict';
 // `npm run test:sanitize [-- thread]`: the native tests under AddressSanitizer and UndefinedBehaviorSanitizer, or under
 // ThreadSanitizer, from a build of their own.
-const { buildNative } = require('./lib/native.js');
+const { prepare } = require('./lib/prepare.js');
 const { finish } = require('./lib/counts.js');
 const { runNativeTests } = require('./lib/suites.js');
 
 const sanitize = process.argv[2] ?? 'address,undefined';
 const out = `build/cmake-${sanitize.replace(',', '-')}`;
-buildNative({ config: 'Debug', targets: ['athanor_native_test'], sanitize, out });
+prepare({ native: { config: 'Debug', targets: ['athanor_native_test'], sanitize, out }, typescript: false });
 finish(
   runNativeTests({
     out,

@@ -3,6 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { root, fail, run, say } = require('./run.js');
+const { requireNativeTools } = require('./tools.js');
 
 function packagesOf(lockFile) {
   try {
@@ -26,6 +27,7 @@ function packagesAreInstalled() {
 /** Without install scripts: no development tool needs one, and ours only tells a checkout to build. */
 function ensurePackages() {
   if (packagesAreInstalled()) return;
+  requireNativeTools(); // what comes next would need them, and npm ci takes a while
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   say('installing npm packages (npm ci)');
   run(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' });

@@ -1,16 +1,16 @@
 'use strict';
 // Whatever is missing before anything of a checkout can run: npm packages, the native half, the TypeScript half.
-const { requireNode } = require('./tools.js');
-requireNode(); // before anything is loaded that an old Node does not know
+require('./tools.js').requireNode(); // before anything is loaded that an old Node does not know
 
 const { ensurePackages } = require('./packages.js');
 const { buildNative } = require('./native.js');
 const { buildTypeScript } = require('./typescript.js');
 
-function prepare({ targets = ['athanor'] } = {}) {
+/** @param native options of buildNative, or null to leave the native half alone */
+function prepare({ native = {}, typescript = true } = {}) {
   ensurePackages();
-  buildNative({ targets });
-  buildTypeScript();
+  if (native) buildNative(native);
+  if (typescript) buildTypeScript();
 }
 
 module.exports = { prepare };

@@ -38,6 +38,9 @@ function requireNativeTools() {
     const named = process.env.CXX ? ` (CXX=${process.env.CXX} cannot be run)` : ' (c++, g++ or clang++)';
     missing.push(`no C++17 compiler was found${named}`);
   }
+  if (process.platform !== 'win32' && !['ninja', 'make', 'gmake'].some((name) => firstLine(name))) {
+    missing.push('neither ninja nor make was found');
+  }
   if (missing.length === 0) return;
   const how = {
     linux:
