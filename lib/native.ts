@@ -6,17 +6,19 @@ import { AthanorError } from './errors.js';
 /** What a JavaScript tensor holds of its memory; only native code looks inside. */
 export type Handle = { readonly __handle: unique symbol };
 
-/** The native door; native/napi/door.h describes each function. A string result is the reason of a failure. */
-export interface Binding {
-  initialize(
-    block: Float64Array,
-    onRead: (id: number, message?: string, sequence?: number) => void,
-  ): readonly string[] | string;
+/** What one loaded copy of lib/ talks to; native/napi/door.h describes each function. A string is the reason of a failure. */
+interface Session {
+  readonly ops: readonly string[];
   run(op: number, ...handles: (Handle | Handle[])[]): Handle | Handle[] | undefined | string;
   upload(data: ArrayBufferView): Handle | string;
   read(handle: Handle, offsetBytes: number, destination: ArrayBufferView, mode: 0 | 1): number | undefined | string;
   release(handle: Handle): void;
   synchronize(): string | undefined;
+}
+
+/** The addon. */
+interface Binding {
+  open(block: Float64Array, onRead: (id: number, message?: string, sequence?: number) => void): Session | string;
   memory(): {
     buffers: number;
     bytes: number;
@@ -59,8 +61,7 @@ function load(): Binding {
   }
 }
 
-/** The loaded addon. */
-export const native: Binding = load();
+const binding = load();
 
 /** Where a call is written before it is made: both sides see this memory. 64 Ki numbers: about 10,000 operands. */
 export const block = new Float64Array(1 << 16);
@@ -72,11 +73,14 @@ export function setReadListener(listener: typeof onRead): void {
   onRead = listener;
 }
 
-const names = native.initialize(block, (id, message, sequence) => onRead(id, message, sequence));
-if (typeof names === 'string') throw new AthanorError(names);
+const session = binding.open(block, (id, message, sequence) => onRead(id, message, sequence));
+if (typeof session === 'string') throw new AthanorError(session);
 
-const codes = new Map(names.map((name, code) => [name, code]));
-const unclaimed = new Set(names);
+/** The door to native code. */
+export const native: Omit<Binding, 'open'> & Session = { ...binding, ...session };
+
+const codes = new Map(native.ops.map((name, code) => [name, code]));
+const unclaimed = new Set(native.ops);
 
 /** The number of a native op. Throws when the addon has no such op: it was built from other sources than lib/. */
 export function nativeOp(name: string): number {

@@ -14,11 +14,12 @@ constexpr int kSpins = 2000;  // tens of microseconds: the gap between two calls
 
 }  // namespace
 
-Stream::Stream(int index, OnRead on_read) : index_(index), ring_(kTasks), on_read_(std::move(on_read)) {}
+Stream::Stream(int index, OnRead on_read) : index_(index), on_read_(on_read) {}
 
 Stream::~Stream() { close(); }
 
 Task& Stream::begin() {
+  if (ring_.empty()) ring_.resize(kTasks);
   if (submitted_ - completed() >= kTasks) wait(submitted_ - kTasks + 1);
   while (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes && !idle()) wait(completed() + 1);
   Task& task = ring_[submitted_ % kTasks];
@@ -74,7 +75,9 @@ void Stream::depend_on_peer(Task& task) {
 
 void Stream::run_task(Task& task) {
   if (task.after != 0) peer_->wait(task.after);
+  if (closing_.load(std::memory_order_acquire)) return;  // the peer may have stopped before it made our input
   const bool is_read = task.op < 0;
+  void* const reader = task.read.reader;
   const uint64_t read_id = task.read.id;
   auto failure = execute(task);
   if (failure && !is_read) {
@@ -90,7 +93,7 @@ void Stream::run_task(Task& task) {
     std::lock_guard<std::mutex> lock(mutex_);
     has_progress_.notify_all();
   }
-  if (is_read) on_read_(read_id, std::move(failure));
+  if (is_read) on_read_(reader, read_id, std::move(failure));
 }
 
 void Stream::run() {
@@ -125,13 +128,17 @@ void Stream::delivered(const std::shared_ptr<const Failure>& failure) {
   has_failure_.store(false, std::memory_order_release);
 }
 
-void Stream::close() {
+void Stream::stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     closing_.store(true);
   }
   has_work_.notify_all();
   has_progress_.notify_all();
+}
+
+void Stream::close() {
+  stop();
   if (executor_.joinable()) executor_.join();
   for (Task& task : ring_) task.clear();
 }

@@ -3,7 +3,6 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -15,7 +14,7 @@ namespace athanor {
 class Stream {
  public:
   /** Called on the executor's thread when a read has ended; `failure` is null when it went well. */
-  using OnRead = std::function<void(uint64_t id, std::shared_ptr<const Failure> failure)>;
+  using OnRead = void (*)(void* reader, uint64_t id, std::shared_ptr<const Failure> failure);
 
   /** `index` is this stream's place in Storage::last_use. */
   Stream(int index, OnRead on_read);
@@ -42,7 +41,10 @@ class Stream {
   /** Forgets `failure` if it is the undelivered one, because a read is delivering it. */
   void delivered(const std::shared_ptr<const Failure>& failure);
 
-  /** Ends the current task, drops the others and joins the thread. */
+  /** Lets the current task end and no other begin. Streams that wait for each other are all told before one is closed.
+   */
+  void stop();
+  /** stop(), joins the thread and drops what is queued. */
   void close();
 
  private:

@@ -28,6 +28,7 @@ struct ReadRequest {
   size_t offset_bytes = 0;
   size_t bytes = 0;
   void* destination = nullptr;
+  void* reader = nullptr;  // whom to tell
   uint64_t id = 0;
 };
 

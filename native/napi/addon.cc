@@ -19,18 +19,27 @@ Napi::Array names(Napi::Env env, int count, const std::function<const char*(int)
   return list;
 }
 
-/** initialize(block, onRead(id, message?, sequence?)) -> the op names in the order of ops.def, or a string: why not. */
-Napi::Value initialize(const Napi::CallbackInfo& info) {
+void export_raw(napi_env env, napi_value target, const char* name, napi_callback callback, Session* session) {
+  napi_value fn;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, session, &fn);
+  napi_set_named_property(env, target, name, fn);
+}
+
+/** open(block, onRead) -> { ops: names in the order of ops.def, run, read, upload, release, synchronize }, or a string:
+ *  why not. Each loaded copy of lib/ opens a session of its own. */
+Napi::Value open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  Environment& self = *Environment::of(env);
   try {
     Table& table = Table::instance();
-    auto block = info[0].As<Napi::Float64Array>();
-    self.block = block.Data();
-    self.block_length = block.ElementLength();
-    napi_create_reference(env, block, 1, &self.block_ref);
-    if (self.set_read_callback(env, info[1]) != napi_ok) throw Error("no thread-safe function could be made");
-    return names(env, table.size(), [&](int i) { return table.entry(i).name; });
+    Session* session = Session::create(env, info[0], info[1]);
+    auto out = Napi::Object::New(env);
+    out.Set("ops", names(env, table.size(), [&](int i) { return table.entry(i).name; }));
+    export_raw(env, out, "run", run, session);
+    export_raw(env, out, "read", read, session);
+    export_raw(env, out, "upload", upload, session);
+    export_raw(env, out, "release", release, session);
+    export_raw(env, out, "synchronize", synchronize, session);
+    return out;
   } catch (const std::exception& e) {
     return Napi::String::New(env, e.what());
   }
@@ -83,33 +92,11 @@ void force_kernel(const Napi::CallbackInfo& info) {
   Table::instance().entry(info[0].As<Napi::Number>().Int32Value()).forced = info[1].As<Napi::Number>().Int32Value();
 }
 
-/** synchronize(): blocks until both streams are empty -> undefined, or the undelivered failure's text. */
-Napi::Value synchronize(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  Environment& self = *Environment::of(env);
-  for (int i = 0; i < kStreams; ++i) self.stream(i).wait(self.stream(i).submitted());
-  auto failure = self.take_failure();
-  if (!failure) return env.Undefined();
-  self.block[kBlockSequence] = static_cast<double>(failure->sequence);
-  return Napi::String::New(env, failure->message);
-}
-
-void export_raw(napi_env env, napi_value exports, const char* name, napi_callback callback) {
-  napi_value fn;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &fn);
-  napi_set_named_property(env, exports, name, fn);
-}
-
 }  // namespace
 
 Napi::Object register_addon(Napi::Env env, Napi::Object exports) {
   Environment::create(env);
-  export_raw(env, exports, "run", run);
-  export_raw(env, exports, "upload", upload);
-  export_raw(env, exports, "read", read);
-  export_raw(env, exports, "release", release);
-  exports.Set("initialize", Napi::Function::New(env, initialize));
-  exports.Set("synchronize", Napi::Function::New(env, synchronize));
+  exports.Set("open", Napi::Function::New(env, open));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("configure", Napi::Function::New(env, configure));
   exports.Set("info", Napi::Function::New(env, engine_info));

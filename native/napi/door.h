@@ -1,4 +1,4 @@
-// The native door: the functions that lib/native.ts sees. No op is named here.
+// The native door: the functions that lib/native.ts sees. No op is named here. Each function's data is its session.
 #pragma once
 #include <node_api.h>
 
@@ -26,6 +26,9 @@ napi_value upload(napi_env env, napi_callback_info info);
 /** read(handle, offsetBytes, destination, mode): mode 0 answers at once when it can (undefined, or a string: the
  *  failure) and else queues the read and answers its id; mode 1 blocks until the data is there. */
 napi_value read(napi_env env, napi_callback_info info);
+
+/** synchronize(): blocks until both streams are empty -> undefined, or the undelivered failure's text. */
+napi_value synchronize(napi_env env, napi_callback_info info);
 
 /** release(handle): lets go of the storage now. */
 napi_value release(napi_env env, napi_callback_info info);

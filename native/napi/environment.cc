@@ -16,20 +16,13 @@ struct ReadEnd {
   std::shared_ptr<const Failure> failure;
 };
 
-void call_read_callback(napi_env env, napi_value callback, void* context, void* data) {
-  std::unique_ptr<ReadEnd> end(static_cast<ReadEnd*>(data));
-  if (env == nullptr) return;  // the environment is going away; nobody is left to hear of it
-  static_cast<Environment*>(context)->finish_read(env, callback, end->id, std::move(end->failure));
+void end_read(void* session, uint64_t id, std::shared_ptr<const Failure> failure) {
+  static_cast<Session*>(session)->end_read(id, std::move(failure));
 }
 
 }  // namespace
 
-Environment::Environment()
-    : compute_(0,
-               [this](uint64_t id, std::shared_ptr<const Failure> f) {
-                 napi_call_threadsafe_function(notify_, new ReadEnd{id, std::move(f)}, napi_tsfn_nonblocking);
-               }),
-      loader_(1, [](uint64_t, std::shared_ptr<const Failure>) {}) {
+Environment::Environment() : compute_(0, end_read), loader_(1, end_read) {
   compute_.set_peer(&loader_);
   loader_.set_peer(&compute_);
   const char* sync = std::getenv("ATHANOR_SYNC");
@@ -42,22 +35,13 @@ Environment* Environment::create(napi_env env) {
   return self;
 }
 
-napi_status Environment::set_read_callback(napi_env env, napi_value callback) {
-  napi_value name;
-  napi_create_string_utf8(env, "athanor read", NAPI_AUTO_LENGTH, &name);
-  napi_status status = napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, nullptr, nullptr, this,
-                                                       call_read_callback, &notify_);
-  if (status != napi_ok) return status;
-  napi_unref_threadsafe_function(env, notify_);
-  // Hooks run last in, first out: the executors are joined before the function they call is torn down.
-  return napi_add_env_cleanup_hook(
-      env, [](void* data) { static_cast<Environment*>(data)->close(); }, this);
-}
-
 void Environment::close() {
-  // The loader first: a task of the compute stream may wait for it, never for good, since close() ends such waits too.
-  loader_.close();
+  if (closed_) return;
+  closed_ = true;
+  compute_.stop();
+  loader_.stop();
   compute_.close();
+  loader_.close();
   unref();
 }
 
@@ -129,19 +113,49 @@ void Environment::delivered(const std::shared_ptr<const Failure>& failure) {
   loader_.delivered(failure);
 }
 
-void Environment::add_pending_read(napi_env env) {
-  if (pending_reads_++ == 0) napi_ref_threadsafe_function(env, notify_);
+Session* Session::create(napi_env env, napi_value block, napi_value on_read) {
+  auto* self = new Session(Environment::of(env));  // lives as long as the process: executors may still name it
+  napi_typedarray_type type;
+  void* data = nullptr;
+  if (napi_get_typedarray_info(env, block, &type, &self->block_length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array)
+    throw Error("the command block must be a Float64Array");
+  self->block = static_cast<double*>(data);
+  napi_create_reference(env, block, 1, &self->block_reference_);
+  napi_value name;
+  napi_create_string_utf8(env, "athanor read", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_threadsafe_function(env, on_read, nullptr, name, 0, 1, nullptr, nullptr, self, call_back,
+                                      &self->notify_) != napi_ok)
+    throw Error("no thread-safe function could be made");
+  napi_unref_threadsafe_function(env, self->notify_);
+  // Hooks run last in, first out: the executors are joined before the function they call is torn down.
+  napi_add_env_cleanup_hook(
+      env, [](void* data) { static_cast<Environment*>(data)->close(); }, self->environment);
+  return self;
 }
 
-void Environment::finish_read(napi_env env, napi_value callback, uint64_t id, std::shared_ptr<const Failure> failure) {
-  if (--pending_reads_ == 0) napi_unref_threadsafe_function(env, notify_);
+uint64_t Session::add_read(napi_env env) {
+  if (pending_reads_++ == 0) napi_ref_threadsafe_function(env, notify_);
+  return next_read_++;
+}
+
+void Session::end_read(uint64_t id, std::shared_ptr<const Failure> failure) {
+  napi_call_threadsafe_function(notify_, new ReadEnd{id, std::move(failure)}, napi_tsfn_nonblocking);
+}
+
+void Session::call_back(napi_env env, napi_value callback, void* context, void* data) {
+  std::unique_ptr<ReadEnd> end(static_cast<ReadEnd*>(data));
+  if (env == nullptr) return;  // the environment is going away; nobody is left to hear of it
+  Session& self = *static_cast<Session*>(context);
+  if (--self.pending_reads_ == 0) napi_unref_threadsafe_function(env, self.notify_);
+  std::shared_ptr<const Failure> failure = std::move(end->failure);
   if (failure)
-    delivered(failure);
+    self.environment->delivered(failure);
   else
-    failure = take_failure();
+    failure = self.environment->take_failure();
   napi_value args[3], undefined, ignored;
   napi_get_undefined(env, &undefined);
-  napi_create_double(env, static_cast<double>(id), &args[0]);
+  napi_create_double(env, static_cast<double>(end->id), &args[0]);
   args[1] = args[2] = undefined;
   if (failure) {
     napi_create_string_utf8(env, failure->message.c_str(), failure->message.size(), &args[1]);

@@ -1,4 +1,5 @@
-// What one JavaScript environment (the main thread, or a worker) owns: its streams, its handles, its command block.
+// What one JavaScript environment (the main thread, or a worker) owns: its streams and its handles. A session is one
+// loaded copy of lib/ in it: normally there is one, but test runners and duplicate installs load several.
 #pragma once
 #include <node_api.h>
 
@@ -38,15 +39,9 @@ class Environment {
   std::shared_ptr<const Failure> take_failure();
   void delivered(const std::shared_ptr<const Failure>& failure);
 
-  /** A queued read keeps the process alive until its callback ran. */
-  void add_pending_read(napi_env env);
-  void finish_read(napi_env env, napi_value callback, uint64_t id, std::shared_ptr<const Failure> failure);
-  napi_status set_read_callback(napi_env env, napi_value callback);
+  /** Ends both streams; for the cleanup hooks, the first of which does it. */
+  void close();
 
-  double* block = nullptr;  // the command block: lib/ writes a call here, run() reads it
-  size_t block_length = 0;
-  napi_ref block_ref = nullptr;
-  uint64_t next_read = 1;
   bool run_at_once = false;  // ATHANOR_SYNC=1
   int64_t live_handles = 0;
   int64_t live_bytes = 0;
@@ -54,15 +49,38 @@ class Environment {
  private:
   Environment();
   static void finalize_handle(node_api_basic_env env, void* data, void* hint);
-  void close();
   void unref();
 
   Stream compute_, loader_;
   std::vector<Handle*> spare_handles_;
   int64_t unreported_bytes_ = 0;
   int64_t references_ = 1;  // the environment itself and every external: finalizers may run after the cleanup hooks
-  int pending_reads_ = 0;
+  bool closed_ = false;
+};
+
+/** One loaded copy of lib/: its command block, and whom to tell of its reads. */
+class Session {
+ public:
+  /** `block` is where lib/ writes a call, `on_read(id, message?, sequence?)` hears of reads that have ended. */
+  static Session* create(napi_env env, napi_value block, napi_value on_read);
+
+  /** A queued read keeps the process alive until its callback ran. */
+  uint64_t add_read(napi_env env);
+  /** Any thread: the read has ended. */
+  void end_read(uint64_t id, std::shared_ptr<const Failure> failure);
+
+  Environment* const environment;
+  double* block = nullptr;
+  size_t block_length = 0;
+
+ private:
+  explicit Session(Environment* owner) : environment(owner) {}
+  static void call_back(napi_env env, napi_value callback, void* context, void* data);
+
+  napi_ref block_reference_ = nullptr;
   napi_threadsafe_function notify_ = nullptr;
+  uint64_t next_read_ = 1;
+  int pending_reads_ = 0;
 };
 
 }  // namespace athanor

@@ -87,12 +87,12 @@ struct Handles {
   }
 };
 
-void parse(napi_env env, Environment& self, Handles& handles, Task& task) {
-  const double* b = self.block;
+void parse(napi_env env, const Session& session, Handles& handles, Task& task) {
+  const double* b = session.block;
   task.n_in = static_cast<int>(b[kBlockInputs]);
   task.n_out = static_cast<int>(b[kBlockOutputs]);
   const int n_attrs = static_cast<int>(b[kBlockAttrs]);
-  Parser parser(b + kBlockHeader, b + self.block_length);
+  Parser parser(b + kBlockHeader, b + session.block_length);
   for (int i = 0; i < task.n_in + task.n_out; ++i) {
     Operand& o = task.add_operand();
     parser.operand(o);
@@ -133,27 +133,29 @@ napi_value make_results(napi_env env, Environment& self, Task& task) {
 }  // namespace
 
 napi_value run(napi_env env, napi_callback_info info) {
-  Environment& self = *Environment::of(env);
   Handles handles;
-  napi_get_cb_info(env, info, &handles.count, handles.values, nullptr, nullptr);
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &handles.count, handles.values, nullptr, &data);
+  Session& session = *static_cast<Session*>(data);
+  Environment& self = *session.environment;
   int32_t op = -1;
   napi_get_value_int32(env, handles.values[0], &op);
   if (handles.count > 1) napi_is_array(env, handles.values[1], &handles.in_array);
 
-  Stream& stream = self.stream(static_cast<int>(self.block[kBlockStream]));
+  Stream& stream = self.stream(static_cast<int>(session.block[kBlockStream]));
   Task& task = stream.begin();
   try {
     task.op = op;
-    parse(env, self, handles, task);
+    parse(env, session, handles, task);
     napi_value result = make_results(env, self, task);
     if (self.run_at_once || (stream.idle() && task.elements() <= kInlineElements)) {
       if (self.run_at_once) stream.wait(stream.submitted());
-      self.block[kBlockSequence] = 0;
+      session.block[kBlockSequence] = 0;
       auto failure = stream.run_inline(task);
       if (failure) return make_string(env, failure->message);
     } else {
-      self.block[kBlockSequence] = static_cast<double>(stream.submit(task));
-      self.block[kBlockCompleted] = static_cast<double>(stream.completed());
+      session.block[kBlockSequence] = static_cast<double>(stream.submit(task));
+      session.block[kBlockCompleted] = static_cast<double>(stream.completed());
     }
     return result;
   } catch (const std::exception& e) {

@@ -65,10 +65,12 @@ napi_value upload(napi_env env, napi_callback_info info) {
 }
 
 napi_value read(napi_env env, napi_callback_info info) {
-  Environment& self = *Environment::of(env);
   napi_value argv[4];
   size_t argc = 4;
-  napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+  void* data = nullptr;
+  napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+  Session& session = *static_cast<Session*>(data);
+  Environment& self = *session.environment;
   int64_t offset = 0;
   int32_t mode = 0;
   try {
@@ -89,7 +91,7 @@ napi_value read(napi_env env, napi_callback_info info) {
       else
         failure = self.take_failure();
       if (failure) {
-        self.block[kBlockSequence] = static_cast<double>(failure->sequence);
+        session.block[kBlockSequence] = static_cast<double>(failure->sequence);
         return make_string(env, failure->message);
       }
       if (destination.length > 0)
@@ -98,16 +100,28 @@ napi_value read(napi_env env, napi_callback_info info) {
     }
     Task& task = self.stream(0).begin();
     storage->retain();
-    task.read = {storage, static_cast<size_t>(offset), destination.length, destination.data, self.next_read};
-    self.add_pending_read(env);
+    const uint64_t id = session.add_read(env);
+    task.read = {storage, static_cast<size_t>(offset), destination.length, destination.data, &session, id};
     self.stream(0).submit(task);
-    napi_value id;
-    napi_create_double(env, static_cast<double>(self.next_read++), &id);
-    return id;
+    napi_value number;
+    napi_create_double(env, static_cast<double>(id), &number);
+    return number;
   } catch (const std::exception& e) {
-    self.block[kBlockSequence] = 0;
+    session.block[kBlockSequence] = 0;
     return make_string(env, e.what());
   }
+}
+
+napi_value synchronize(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  size_t argc = 0;
+  napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data);
+  Session& session = *static_cast<Session*>(data);
+  settled(*session.environment, true);
+  auto failure = session.environment->take_failure();
+  if (!failure) return nullptr;
+  session.block[kBlockSequence] = static_cast<double>(failure->sequence);
+  return make_string(env, failure->message);
 }
 
 napi_value release(napi_env env, napi_callback_info info) {
