@@ -1,8 +1,8 @@
 import { digitLabel, drawDigit, PICTURE } from '../../lib/data/digits/draw.js';
 import { syntheticDigits } from '../../lib/data/digits/index.js';
 import { digitStyles } from '../../lib/data/digits/outlines.js';
-import { DrawRandom } from '../../lib/data/digits/random.js';
 import { parseOutline } from '../../lib/data/digits/strokes.js';
+import { Sfc32 } from '../../lib/sfc32.js';
 
 const SIDE = 28;
 
@@ -132,12 +132,12 @@ test('every digit has several styles, every outline is readable and inside its b
 });
 
 test('the random stream is uniform, about normal, and differs between neighbours', () => {
-  const firsts = Array.from({ length: 20_000 }, (_, i) => new DrawRandom(0, 0, i).uniform());
+  const firsts = Array.from({ length: 20_000 }, (_, i) => new Sfc32(0, 0, i).uniform());
   expect(Math.abs(firsts.reduce((sum, value) => sum + value) / firsts.length - 0.5)).toBeLessThan(0.01);
   const buckets = new Array<number>(10).fill(0);
   for (const value of firsts) buckets[Math.floor(value * 10)]++;
   for (const count of buckets) expect(Math.abs(count - 2000)).toBeLessThan(250);
-  const random = new DrawRandom(5, 1, 2);
+  const random = new Sfc32(5, 1, 2);
   const normals = Array.from({ length: 20_000 }, () => random.normal(2));
   const square = normals.reduce((sum, value) => sum + value * value, 0) / normals.length;
   expect(Math.abs(Math.sqrt(square) - 2)).toBeLessThan(0.05);

@@ -1,5 +1,5 @@
+import { Sfc32 } from '../../sfc32.js';
 import { digitStyles } from './outlines.js';
-import { DrawRandom } from './random.js';
 import { fitToBox, type Ink, paint, SIDE } from './raster.js';
 import { outlinePoints, type Polyline, parseOutline, trace } from './strokes.js';
 import { bend, skew, type WarpSizes } from './warp.js';
@@ -28,7 +28,7 @@ const deck = new Uint8Array(10);
  * balanced and a label needs no other label.
  */
 export function digitLabel(seed: number, split: Split, index: number): number {
-  const random = new DrawRandom(seed, LABEL_STREAM + splits[split], Math.floor(index / 10));
+  const random = new Sfc32(seed, LABEL_STREAM + splits[split], Math.floor(index / 10));
   for (let i = 0; i < 10; i++) deck[i] = i;
   for (let i = 9; i > 0; i--) {
     const j = random.below(i + 1);
@@ -39,7 +39,7 @@ export function digitLabel(seed: number, split: Split, index: number): number {
   return deck[index % 10];
 }
 
-function pickOutline(digit: number, random: DrawRandom) {
+function pickOutline(digit: number, random: Sfc32) {
   const styles = outlines[digit];
   let ticket = random.uniform() * styles.reduce((sum, { weight }) => sum + weight, 0);
   for (const style of styles) {
@@ -49,7 +49,7 @@ function pickOutline(digit: number, random: DrawRandom) {
   return styles[0].segments;
 }
 
-function pickInk(random: DrawRandom): Ink {
+function pickInk(random: Sfc32): Ink {
   return {
     radius: 1.25 * Math.exp(random.normal(0.26)),
     pressure: random.between(0.04, 0.16),
@@ -66,7 +66,7 @@ function pickInk(random: DrawRandom): Ink {
 /** Draws picture `index` of a split into `out` at `offset` (784 bytes) and returns its label. */
 export function drawDigit(seed: number, split: Split, index: number, out: Uint8Array, offset: number): number {
   const label = digitLabel(seed, split, index);
-  const random = new DrawRandom(seed, splits[split], index);
+  const random = new Sfc32(seed, splits[split], index);
   trace(pickOutline(label, random), SHAKE, random, line);
   bend(line, sizes.elastic, random);
   skew(line, sizes, random);

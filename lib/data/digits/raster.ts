@@ -1,4 +1,4 @@
-import type { DrawRandom } from './random.js';
+import type { Sfc32 } from '../../sfc32.js';
 import type { Polyline } from './strokes.js';
 
 /** Side of a picture in pixels, as in MNIST. */
@@ -112,7 +112,7 @@ function blur(from: Float64Array, to: Float64Array, b: number, step: number): vo
 }
 
 /** Inks a fitted drawing into `out` at `offset`: 784 bytes, rows from the top, 0 is paper and 255 full ink. */
-export function paint(line: Polyline, ink: Ink, random: DrawRandom, out: Uint8Array, offset: number): void {
+export function paint(line: Polyline, ink: Ink, random: Sfc32, out: Uint8Array, offset: number): void {
   const { points, ends } = line;
   coverage.fill(0);
   let from = 0;

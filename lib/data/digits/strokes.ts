@@ -1,4 +1,4 @@
-import type { DrawRandom } from './random.js';
+import type { Sfc32 } from '../../sfc32.js';
 
 /** A drawing as the pen made it: `points` holds x, y in turn; a stroke ends before each index in `ends`. */
 export interface Polyline {
@@ -58,7 +58,7 @@ export function outlinePoints(segments: readonly Segment[]): number {
  * Cuts an outline into short straight pieces, moving each control point by a normal draw of deviation `shake` first (an
  * unsteady hand). A start point that is shared by two strokes is shaken for each.
  */
-export function trace(segments: readonly Segment[], shake: number, random: DrawRandom, into: Polyline): void {
+export function trace(segments: readonly Segment[], shake: number, random: Sfc32, into: Polyline): void {
   const { points, ends } = into;
   let n = 0;
   ends.length = 0;

@@ -1,4 +1,4 @@
-import type { DrawRandom } from './random.js';
+import type { Sfc32 } from '../../sfc32.js';
 import type { Polyline } from './strokes.js';
 
 /** Random sizes of the distortions, in units of the digit's height (angles in radians). */
@@ -34,7 +34,7 @@ function splineWeights(t: number, out: Float64Array): void {
  * for convolutional neural networks applied to visual document analysis" (ICDAR 2003), applied to the pen's path rather
  * than to pixels, which keeps edges sharp.
  */
-export function bend(line: Polyline, elastic: number, random: DrawRandom): void {
+export function bend(line: Polyline, elastic: number, random: Sfc32): void {
   for (let i = 0; i < lattice.length; i++) lattice[i] = random.normal(elastic);
   const { points } = line;
   const cells = NODES - 3;
@@ -61,7 +61,7 @@ export function bend(line: Polyline, elastic: number, random: DrawRandom): void 
 }
 
 /** Widens, slants and turns a drawing about the middle of the unit box by random amounts. */
-export function skew(line: Polyline, sizes: WarpSizes, random: DrawRandom): void {
+export function skew(line: Polyline, sizes: WarpSizes, random: Sfc32): void {
   const angle = random.normal(sizes.rotation);
   const slant = sizes.slant[0] + random.normal(sizes.slant[1]);
   const width = Math.exp(sizes.width[0] + random.normal(sizes.width[1]));

@@ -1,16 +1,17 @@
 /**
- * A small random stream per picture, so that any picture can be drawn without drawing those before it.
+ * Random numbers for JavaScript's own use, apart from the engine's: small independent streams, keyed with (seed, stream,
+ * index), so that item 1000 of something can be drawn without the 999 before it.
  *
- * Generator: sfc32 (Chris Doty-Humphrey, PractRand), 128 bits of state, keyed here with (seed, stream, index). Only 32-bit
- * integer steps and exact float64 arithmetic are used, so every machine draws the same picture.
+ * Generator: sfc32 (Chris Doty-Humphrey, PractRand), 128 bits of state. Only 32-bit integer steps and exact float64
+ * arithmetic are used, so every machine draws the same.
  */
-export class DrawRandom {
+export class Sfc32 {
   #a = 0;
   #b = 0;
   #c = 0;
   #counter = 0;
 
-  /** Starts the stream of picture `index`; `stream` separates uses of one seed. All are non-negative integers. */
+  /** Starts the stream of item `index`; `stream` separates uses of one seed. All are non-negative integers. */
   constructor(seed: number, stream: number, index: number) {
     this.#a = seed >>> 0;
     this.#b = (Math.floor(seed / 2 ** 32) ^ Math.imul(stream, 0x9e3779b9)) >>> 0;
@@ -41,7 +42,7 @@ export class DrawRandom {
 
   /**
    * About normal with mean 0 and the standard deviation given: the scaled sum of four uniforms. It never leaves
-   * +-3.47 deviations, so no picture is torn apart by one wild draw.
+   * +-3.47 deviations, so nothing is torn apart by one wild draw.
    */
   normal(deviation: number): number {
     const sum = this.#next() + this.#next() + this.#next() + this.#next();
