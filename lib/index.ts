@@ -2,9 +2,21 @@
 export { type BackwardOptions, grad } from './autograd/backward.js';
 export { enableGrad, isGradEnabled, noGrad } from './autograd/modes.js';
 export type { GradHook } from './autograd/tape.js';
+export { type SyntheticDigitsOptions, syntheticDigits } from './data/digits/index.js';
+export type { ImageSplits, LabelledImages } from './data/images.js';
+export { loadMnist, type MnistOptions, type MnistPlace, mnistPlaces } from './data/mnist.js';
 export { devices } from './device.js';
 export type { DataOf, DType, TypedArray } from './dtype.js';
 export { AthanorError } from './errors.js';
+export { type IdxArray, readIdx } from './io/idx.js';
+export {
+  inspectSafetensors,
+  loadSafetensors,
+  type NamedTensors,
+  type SafetensorsSummary,
+  type SaveSafetensorsOptions,
+  saveSafetensors,
+} from './io/safetensors/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
 export { add, mul } from './ops/binary.js';
 export { cast, clone, contiguous } from './ops/copy.js';

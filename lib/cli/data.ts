@@ -3,6 +3,7 @@ import { Argument, type Command, Option } from 'commander';
 import { type DownloadEvent, downloadFiles } from '../data/download.js';
 import { downloadFolder } from '../data/places.js';
 import { type RemoteFile, remoteDatasets } from '../data/remote.js';
+import { fail, show } from '../errors.js';
 import { formatBytes } from '../io/bytes.js';
 import type { Output } from './output.js';
 
@@ -98,7 +99,7 @@ async function download(name: string, options: DataOptions, output: Output): Pro
 
 function mirrorAddress(value: string, before: readonly string[] = []): string[] {
   if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
-    throw new Error(`data: --mirror must be an http or https address: got ${JSON.stringify(value)}`);
+    fail('data', '--mirror must be an http or https address', show(value));
   }
   return [...before, value.endsWith('/') ? value : `${value}/`];
 }

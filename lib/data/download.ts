@@ -4,6 +4,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fail } from '../errors.js';
 import { messageOf } from '../io/bytes.js';
 import type { RemoteFile } from './remote.js';
 
@@ -158,7 +159,7 @@ async function downloadFile(file: RemoteFile, options: DownloadOptions): Promise
     onEvent?.({ kind: 'done', file });
     return;
   }
-  throw new Error(`download: no mirror delivered ${file.name}:\n  ${reasons.join('\n  ')}`);
+  fail('download', `no mirror delivered ${file.name}`, `\n  ${reasons.join('\n  ')}`);
 }
 
 /**
@@ -167,7 +168,7 @@ async function downloadFile(file: RemoteFile, options: DownloadOptions): Promise
  * A file that is already there and whole is left alone. Bytes arrive in `<name>.part`; a broken or stopped download goes on
  * from there (HTTP Range) with the next attempt, the next mirror or the next run. When a mirror fails, the next one is asked.
  *
- * @throws Error `download: ...` with every mirror's reason when none delivers; the signal's reason when stopped
+ * @throws AthanorError `download: ...` with every mirror's reason when none delivers; the signal's reason when stopped
  */
 export async function downloadFiles(files: readonly RemoteFile[], options: DownloadOptions): Promise<void> {
   options.signal?.throwIfAborted();

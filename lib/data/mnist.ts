@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fail } from '../errors.js';
 import { type IdxArray, readIdx } from '../io/idx.js';
 import type { ImageSplits, LabelledImages } from './images.js';
 import { dataFolders } from './places.js';
@@ -46,7 +47,7 @@ export function describePlace({ folder, missing }: MnistPlace): string {
 }
 
 function check(condition: boolean, path: string, wrong: string): asserts condition {
-  if (!condition) throw new Error(`loadMnist: ${path}: ${wrong}`);
+  if (!condition) fail('loadMnist', `${path}: ${wrong}`);
 }
 
 const described = ({ dtype, shape }: IdxArray) => `${dtype} [${shape.join(', ')}]`;
@@ -81,14 +82,14 @@ async function loadSplit(folder: string, files: { images: string; labels: string
  * data set in the same four files, such as Fashion-MNIST.
  *
  * @returns train `images` (60,000 x 28 x 28) and `labels` (60,000), and the same for test (10,000), as bytes
- * @throws Error when the files are not found (it says where it looked), broken, or do not belong together
+ * @throws AthanorError when the files are not found (it says where it looked), broken, or do not belong together
  */
 export async function loadMnist(options: MnistOptions = {}): Promise<ImageSplits> {
   const places = mnistPlaces(options);
   const found = places.find(({ missing }) => missing.length === 0);
   if (found === undefined) {
     const looked = places.map((place) => `\n  ${describePlace(place)}`).join('');
-    throw new Error(`loadMnist: MNIST was not found: looked in${looked}\nTo download it: npx athanor data mnist`);
+    fail('loadMnist', 'MNIST was not found', `looked in${looked}\nTo download it: npx athanor data mnist`);
   }
   const [train, test] = await Promise.all([loadSplit(found.folder, FILES.train), loadSplit(found.folder, FILES.test)]);
   const size = ({ height, width }: LabelledImages) => `${height}x${width}`;

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { AthanorError } from '../errors.js';
 import { formatBytes, messageOf, openBytes } from './bytes.js';
 
 /** An array read from an idx file: row-major, in this machine's byte order. */
@@ -94,7 +95,7 @@ async function readArray(source: Reader): Promise<IdxArray> {
  *
  * The file is streamed; no more is read or allocated than the header announces and the file can hold.
  *
- * @throws Error `readIdx: ...` naming the file when it cannot be read, is no idx file, is truncated, corrupt or has bytes
+ * @throws AthanorError `readIdx: ...` naming the file when it cannot be read, is no idx file, is truncated, corrupt or has bytes
  * left over.
  */
 export async function readIdx(path: string): Promise<IdxArray> {
@@ -108,6 +109,8 @@ export async function readIdx(path: string): Promise<IdxArray> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const zlib = typeof code === 'string' && code.startsWith('Z_');
-    throw new Error(`readIdx: ${path}: ${zlib ? 'corrupt gzip data: ' : ''}${messageOf(error)}`, { cause: error });
+    throw new AthanorError(`readIdx: ${path}: ${zlib ? 'corrupt gzip data: ' : ''}${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

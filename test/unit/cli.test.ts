@@ -39,7 +39,7 @@ test.each([
   [['data'], /missing required argument 'name'.*choices: "mnist"/s],
   [['data', 'cats'], /'cats' is invalid.*Allowed choices are mnist\./s],
   [['data', 'mnist', '--fast'], /unknown option '--fast'.*--data <dir>.*--mirror <url>/s],
-  [['data', 'mnist', '--mirror', 'ftp://x'], /data: --mirror must be an http or https address: got "ftp:\/\/x"/],
+  [['data', 'mnist', '--mirror', 'ftp://x'], /data: --mirror must be an http or https address: "ftp:\/\/x"/],
 ])('%j is refused with what is allowed', async (args, message) => {
   const { code, out, err } = await athanor(...args);
   expect(code).toBe(1);
@@ -76,7 +76,7 @@ test('a download that fails says why and exits with 1', async () => {
   expect(out).toContain(`mnist (${remoteDatasets.mnist.title}) to ${folder.path('none')}\n`);
   expect(out).toContain(`${first.name}: 9.5 MiB from 127.0.0.1`);
   expect(err).toBe(
-    `download: no mirror delivered ${first.name}:\n  ${base}/absent/${first.name}: HTTP 404 Not Found\n`,
+    `download: no mirror delivered ${first.name}: \n  ${base}/absent/${first.name}: HTTP 404 Not Found\n`,
   );
 });
 

@@ -104,13 +104,13 @@ test('no pictures at all', async () => {
 });
 
 test.each([
-  [{ seed: -1 }, 'seed must be a whole number of at least 0: got -1'],
-  [{ seed: 0.5 }, 'seed must be a whole number of at least 0: got 0.5'],
-  [{ seed: 2 ** 53 }, 'seed must be a whole number of at least 0: got 9007199254740992'],
-  [{ train: -1 }, 'train must be a whole number from 0 to 5000000: got -1'],
-  [{ test: 1e9 }, 'test must be a whole number from 0 to 5000000: got 1000000000'],
-  [{ train: Number.NaN }, 'train must be a whole number from 0 to 5000000: got NaN'],
-  [{ threads: 0 }, 'threads must be a whole number from 1 to 1024: got 0'],
+  [{ seed: -1 }, 'seed must be a whole number of at least 0: -1'],
+  [{ seed: 0.5 }, 'seed must be a whole number of at least 0: 0.5'],
+  [{ seed: 2 ** 53 }, 'seed must be a whole number of at least 0: 9007199254740992'],
+  [{ train: -1 }, 'train must be a whole number from 0 to 5000000: -1'],
+  [{ test: 1e9 }, 'test must be a whole number from 0 to 5000000: 1000000000'],
+  [{ train: Number.NaN }, 'train must be a whole number from 0 to 5000000: NaN'],
+  [{ threads: 0 }, 'threads must be a whole number from 1 to 1024: 0'],
 ])('%j is refused', async (options, message) => {
   await expect(syntheticDigits(options)).rejects.toThrow(`syntheticDigits: ${message}`);
 });

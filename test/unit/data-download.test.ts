@@ -173,7 +173,7 @@ test('a silent mirror counts as dead, and the next goes on from its bytes', asyn
 
 test('says why each mirror failed', async () => {
   await expect(get(['absent', 'corrupt'])).rejects.toThrow(
-    `download: no mirror delivered file.bin:\n  ${base}/absent/file.bin: HTTP 404 Not Found\n` +
+    `download: no mirror delivered file.bin: \n  ${base}/absent/file.bin: HTTP 404 Not Found\n` +
       `  ${base}/corrupt/file.bin: the sha256 sum is wrong`,
   );
   expect(readdirSync(folder)).toEqual([]);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, sep } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { fail, show } from '../../errors.js';
 import type { ImageSplits, LabelledImages } from '../images.js';
 import { PICTURE } from './draw.js';
 import type { Job, JobResult } from './job.js';
@@ -27,7 +28,7 @@ const MOST = 5_000_000;
 function wholeNumber(name: string, value: number, low: number, high = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isSafeInteger(value) || value < low || value > high) {
     const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
-    throw new RangeError(`syntheticDigits: ${name} must be a whole number ${range}: got ${String(value)}`);
+    fail('syntheticDigits', `${name} must be a whole number ${range}`, show(value));
   }
   return value;
 }
@@ -83,7 +84,7 @@ function work(seed: number, jobs: Iterator<Job>, deliver: (job: Job, result: Job
  * and grain. Labels are balanced within every block of ten. Picture i of a split depends on the seed, the split and i alone.
  *
  * @returns train `images` (60,000 x 28 x 28) and `labels` (60,000), and the same for test (10,000).
- * @throws RangeError when a count, the seed or the number of threads is not a whole number in its range.
+ * @throws AthanorError when a count, the seed or the number of threads is not a whole number in its range.
  */
 export async function syntheticDigits(options: SyntheticDigitsOptions = {}): Promise<ImageSplits> {
   const seed = wholeNumber('seed', options.seed ?? 0, 0);

@@ -1,8 +1,10 @@
+import { AthanorError } from '../../errors.js';
 import { writeAtomic } from '../atomic.js';
 import { messageOf } from '../bytes.js';
 import { withFile } from '../file.js';
 import { readEntry, readHeader } from './decode.js';
 import { encodeSafetensors, type RawTensor } from './encode.js';
+import type { Header } from './header.js';
 
 /** A file's tensors by name, as `make` made them, with the file's metadata. */
 export interface RawContents<T> {
@@ -14,7 +16,7 @@ async function named<T>(op: string, path: string, work: () => Promise<T>): Promi
   try {
     return await work();
   } catch (error) {
-    throw new Error(`${op}: ${path}: ${messageOf(error)}`, { cause: error });
+    throw new AthanorError(`${op}: ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -31,6 +33,11 @@ export function readRaw<T>(op: string, path: string, make: (tensor: RawTensor) =
       return { tensors, metadata: header.metadata };
     }),
   );
+}
+
+/** Reads and checks a safetensors file's header alone. */
+export function inspectRaw(op: string, path: string): Promise<Header> {
+  return named(op, path, () => withFile(path, readHeader));
 }
 
 /** Writes a safetensors file atomically: on failure nothing is left behind and an existing file stays as it was. */
