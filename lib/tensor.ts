@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { inspect } from 'node:util';
 import type { BackwardOptions } from './autograd/backward.js';
 import { backward } from './autograd/backward.js';
