@@ -16,7 +16,6 @@ import type { Storage } from './storage.js';
 /** Nested arrays of numbers (or booleans), as `toArray` returns them. */
 export type NestedArray = number | boolean | NestedArray[];
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods of all op rows are attached in ops/methods.ts
 export interface Tensor extends Methods {}
 
 /**

@@ -13,5 +13,4 @@ namespace ATHANOR_ISA {
 }  // namespace athanor
 
 /** One entry of a family's list: the op and its array of kernels, fastest first, the last fitting everything. */
-#define ATHANOR_OP(op, kernels) \
-  { #op, kernels, static_cast < int>(sizeof(kernels) / sizeof(*kernels)) }
+#define ATHANOR_OP(op, kernels) {#op, kernels, static_cast<int>(sizeof(kernels) / sizeof(*kernels))}

@@ -129,8 +129,7 @@ Session* Session::create(napi_env env, napi_value block, napi_value on_read) {
     throw Error("no thread-safe function could be made");
   napi_unref_threadsafe_function(env, self->notify_);
   // Hooks run last in, first out: the executors are joined before the function they call is torn down.
-  napi_add_env_cleanup_hook(
-      env, [](void* data) { static_cast<Environment*>(data)->close(); }, self->environment);
+  napi_add_env_cleanup_hook(env, [](void* data) { static_cast<Environment*>(data)->close(); }, self->environment);
   return self;
 }
 
