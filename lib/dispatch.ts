@@ -13,11 +13,13 @@ import { Tensor } from './tensor.js';
 /** An operand of a call: a tensor, or a number that takes the dtype of the tensors beside it. */
 export type Operand = Tensor | number;
 
-const handles: Handle[] = [];
+// The call being written: native.run() reads the block, and gets these handles as arguments.
+let handles: Handle[] = [];
+let count = 0;
 let at = 0;
 
 function room(op: string, numbers: number): void {
-  if (at + numbers > block.length) fail(op, 'too many tensors in one call', `${handles.length} tensors`);
+  if (at + numbers > block.length) fail(op, 'too many tensors in one call', `${count} tensors`);
 }
 
 function writeTensor(op: string, t: Tensor, role: number): void {
@@ -30,7 +32,7 @@ function writeTensor(op: string, t: Tensor, role: number): void {
   for (let d = 0; d < ndim; d++) block[at++] = shape[d];
   block[at++] = t.offset;
   for (let d = 0; d < ndim; d++) block[at++] = strides[d];
-  handles.push(t.storage.handle as Handle);
+  handles[count++] = t.storage.handle as Handle;
 }
 
 function writeOutput(op: string, meta: Meta): void {
@@ -50,14 +52,14 @@ function writeNumber(value: number, dtype: DType): void {
 
 function call(op: Op<never>, stream: 0 | 1): Handle | Handle[] | undefined {
   block[Block.stream] = stream;
-  const few = handles.length;
   let result: Handle | Handle[] | undefined | string;
-  if (few === 1) result = native.run(op.code, handles[0]);
-  else if (few === 2) result = native.run(op.code, handles[0], handles[1]);
-  else if (few === 0) result = native.run(op.code);
-  else if (few <= 12) result = native.run(op.code, ...handles);
-  else result = native.run(op.code, handles.slice());
-  handles.length = 0;
+  if (count === 1) result = native.run(op.code, handles[0]);
+  else if (count === 2) result = native.run(op.code, handles[0], handles[1]);
+  else if (count === 3) result = native.run(op.code, handles[0], handles[1], handles[2]);
+  else if (count === 0) result = native.run(op.code);
+  else result = native.run(op.code, handles.slice(0, count));
+  // A long list would keep its handles, and their memory, alive.
+  if (count > 3) handles = [];
   if (typeof result === 'string') throw new AthanorError(result);
   const sequence = block[Block.sequence];
   if (sequence !== 0) noteSubmission(stream, sequence, block[Block.completed]);
@@ -91,7 +93,7 @@ function metasOf(inputs: readonly Operand[], dtype: DType): readonly Meta[] {
 
 function writeInputs(op: string, inputs: readonly Operand[], dtype: DType): void {
   at = Block.header;
-  handles.length = 0;
+  count = 0;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
     if (x instanceof Tensor) {

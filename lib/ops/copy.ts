@@ -41,8 +41,7 @@ export function contiguous(x: Tensor): Tensor {
  * Throws when `dtype` is not the name of one.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  checkDType('cast', dtype);
-  return dtype === x.dtype ? x : apply(copyOp, [x], { dtype });
+  return dtype === x.dtype ? x : apply(copyOp, [x], { dtype: checkDType('cast', dtype) });
 }
 
 const fillOp = defineOp<{ shape: readonly number[]; dtype: DType; value: number }>({
