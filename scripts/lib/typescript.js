@@ -17,6 +17,12 @@ const PROJECTS = [
   },
 ];
 
+/** So that `npx athanor` works in the checkout too; npm does the same where it installs the package. */
+function makeBinsExecutable() {
+  for (const bin of Object.values(require(path.join(root, 'package.json')).bin))
+    fs.chmodSync(path.join(root, bin), 0o755);
+}
+
 /** Compiles what is stale, and returns whether anything was. */
 function buildTypeScript() {
   let compiled = false;
@@ -27,6 +33,7 @@ function buildTypeScript() {
     say(`compiling TypeScript (${config})`);
     for (const folder of emptied) fs.rmSync(path.join(root, folder), { recursive: true, force: true });
     run(process.execPath, [packageFile('typescript', 'bin/tsc'), '--project', config]);
+    makeBinsExecutable();
     markFresh(config, hash);
     compiled = true;
   }
