@@ -1,0 +1,81 @@
+#include "cpu/runtime/pool.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "test/check.h"
+
+using athanor::Pool;
+
+namespace {
+
+using Counts = std::vector<std::atomic<int>>;
+
+void visit(void* closure, int64_t i) { (*static_cast<Counts*>(closure))[static_cast<size_t>(i)].fetch_add(1); }
+
+bool all_once(const Counts& counts) {
+  for (const auto& n : counts)
+    if (n.load() != 1) return false;
+  return true;
+}
+
+struct RestoreThreads {
+  const int threads = Pool::instance().threads();
+  ~RestoreThreads() { Pool::instance().set_threads(threads); }
+};
+
+}  // namespace
+
+TEST(pool_runs_every_index_once) {
+  RestoreThreads restore;
+  for (int threads : {1, 2, 3, 8}) {
+    Pool::instance().set_threads(threads);
+    CHECK_EQUAL(Pool::instance().threads(), threads);
+    for (size_t count : {0u, 1u, 2u, 7u, 1000u}) {
+      Counts counts(count);
+      Pool::instance().run(static_cast<int64_t>(count), &counts, visit);
+      CHECK(all_once(counts));
+    }
+  }
+}
+
+TEST(pool_starts_short_loops_back_to_back) {
+  RestoreThreads restore;
+  Pool::instance().set_threads(4);
+  for (int round = 0; round < 5000; ++round) {
+    Counts counts(static_cast<size_t>(2 + round % 5));
+    Pool::instance().run(static_cast<int64_t>(counts.size()), &counts, visit);
+    CHECK(all_once(counts));
+  }
+}
+
+TEST(pool_serves_callers_at_once) {
+  RestoreThreads restore;
+  Pool::instance().set_threads(3);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 4; ++t) {
+    callers.emplace_back([&wrong] {
+      for (int round = 0; round < 500; ++round) {
+        Counts counts(64);
+        Pool::instance().run(64, &counts, visit);
+        if (!all_once(counts)) ++wrong;
+      }
+    });
+  }
+  for (auto& caller : callers) caller.join();
+  CHECK_EQUAL(wrong.load(), 0);
+}
+
+TEST(pool_wakes_from_sleep) {
+  RestoreThreads restore;
+  Pool::instance().set_threads(3);
+  for (int round = 0; round < 5; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // longer than the workers look for work
+    Counts counts(100);
+    Pool::instance().run(100, &counts, visit);
+    CHECK(all_once(counts));
+  }
+}
