@@ -1,15 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../io/bytes.js';
 import { addDataCommand } from './data.js';
+import { addInfoCommand } from './info.js';
 import type { Output } from './output.js';
-
-function packageVersion(): string {
-  const text = readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { packageVersion } from './version.js';
 
 /** Runs one command line (without node and the script) and resolves to the exit code; it never throws. */
 export async function run(args: readonly string[], output: Output = process): Promise<number> {
@@ -26,6 +21,7 @@ export async function run(args: readonly string[], output: Output = process): Pr
   addDataCommand(program, output, (exit) => {
     code = exit;
   });
+  addInfoCommand(program, output);
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

@@ -33,6 +33,17 @@ test('help and version', async () => {
   expect(await athanor('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
 });
 
+test('info, as lines and as JSON', async () => {
+  const report = JSON.parse((await athanor('info', '--json')).out);
+  expect(report).toMatchObject({ node: process.versions.node, devices: ['cpu'], memoryLimit: 0 });
+  expect(['avx512', 'avx2', 'baseline']).toContain(report.isa);
+  expect(report.threads).toBeGreaterThanOrEqual(1);
+  const { code, out } = await athanor('info');
+  expect(code).toBe(0);
+  expect(out).toMatch(new RegExp(`^isa: +${report.isa}$`, 'm'));
+  expect(out).toMatch(/^mnist: +\//m);
+});
+
 test.each([
   [[], /Usage: athanor .*Commands:/s],
   [['dat'], /unknown command 'dat'.*Did you mean data\?.*Commands:/s],

@@ -104,9 +104,9 @@ test('no pictures at all', async () => {
 });
 
 test.each([
-  [{ seed: -1 }, 'seed must be a whole number of at least 0: -1'],
-  [{ seed: 0.5 }, 'seed must be a whole number of at least 0: 0.5'],
-  [{ seed: 2 ** 53 }, 'seed must be a whole number of at least 0: 9007199254740992'],
+  [{ seed: -1 }, 'seed must be a whole number of 0 or more: -1'],
+  [{ seed: 0.5 }, 'seed must be a whole number of 0 or more: 0.5'],
+  [{ seed: 2 ** 53 }, 'seed must be a whole number of 0 or more: 9007199254740992'],
   [{ train: -1 }, 'train must be a whole number from 0 to 5000000: -1'],
   [{ test: 1e9 }, 'test must be a whole number from 0 to 5000000: 1000000000'],
   [{ train: Number.NaN }, 'train must be a whole number from 0 to 5000000: NaN'],

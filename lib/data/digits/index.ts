@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, sep } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { fail, show } from '../../errors.js';
+import { checkInteger } from '../../shape.js';
 import type { ImageSplits, LabelledImages } from '../images.js';
 import { PICTURE } from './draw.js';
 import type { Job, JobResult } from './job.js';
@@ -24,14 +24,6 @@ export interface SyntheticDigitsOptions {
 const JOB_SIZE = 1000;
 /** The most pictures of one split: their bytes stay below 4 GiB, the longest array of every supported Node. */
 const MOST = 5_000_000;
-
-function wholeNumber(name: string, value: number, low: number, high = Number.MAX_SAFE_INTEGER): number {
-  if (!Number.isSafeInteger(value) || value < low || value > high) {
-    const range = high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
-    fail('syntheticDigits', `${name} must be a whole number ${range}`, show(value));
-  }
-  return value;
-}
 
 /** A thread needs compiled code; run from the TypeScript sources, that is the twin of this file below dist/. */
 function workerFile(): string {
@@ -87,10 +79,10 @@ function work(seed: number, jobs: Iterator<Job>, deliver: (job: Job, result: Job
  * @throws AthanorError when a count, the seed or the number of threads is not a whole number in its range.
  */
 export async function syntheticDigits(options: SyntheticDigitsOptions = {}): Promise<ImageSplits> {
-  const seed = wholeNumber('seed', options.seed ?? 0, 0);
-  const train = emptyImages(wholeNumber('train', options.train ?? 60_000, 0, MOST));
-  const test = emptyImages(wholeNumber('test', options.test ?? 10_000, 0, MOST));
-  const threads = wholeNumber('threads', options.threads ?? availableParallelism(), 1, 1024);
+  const seed = checkInteger('syntheticDigits', 'seed', options.seed ?? 0, 0);
+  const train = emptyImages(checkInteger('syntheticDigits', 'train', options.train ?? 60_000, 0, MOST));
+  const test = emptyImages(checkInteger('syntheticDigits', 'test', options.test ?? 10_000, 0, MOST));
+  const threads = checkInteger('syntheticDigits', 'threads', options.threads ?? availableParallelism(), 1, 1024);
   const splits = { train, test };
 
   const jobs: Job[] = [];
