@@ -37,7 +37,8 @@ function cmakeSteps({ config, arch, targets, out, defines }) {
 }
 
 /**
- * Builds `targets` (athanor: build/CONFIG/athanor.node; athanor_native_test: an executable in `out`) where they are stale.
+ * Builds `targets` (athanor: build/CONFIG/athanor.node, within `out` if sanitized; athanor_native_test: an executable in
+ * `out`) where they are stale.
  * CMake's tree must not be build/ itself, which node-gyp owns.
  */
 function buildNative(options = {}) {
@@ -49,7 +50,8 @@ function buildNative(options = {}) {
     out = 'build/cmake',
   } = options;
   const defines = [...extraDefines(), `-DATHANOR_SANITIZE=${sanitize}`];
-  const results = targets.map((name) => (name === 'athanor' ? `build/${config}/athanor.node` : `${out}/${name}`));
+  const addon = `${sanitize ? `${out}/` : ''}build/${config}/athanor.node`;
+  const results = targets.map((name) => (name === 'athanor' ? addon : `${out}/${name}`));
   const hash = hashOf(
     ['native', 'CMakeLists.txt', 'scripts/lib/native.js', 'package-lock.json'],
     [config, arch, defines, process.env.CXX],
