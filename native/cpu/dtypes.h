@@ -37,6 +37,11 @@ ATHANOR_ALWAYS_INLINE bool with_all(DType t, const F& f) {
   }
   return with_numbers(t, f);
 }
+template <class F>
+ATHANOR_ALWAYS_INLINE bool with_bools(DType t, const F& f) {
+  if (t == DType::b8) f(Tag<bool>{});
+  return t == DType::b8;
+}
 
 /** What a kernel says when it is handed a dtype that lib/ should have cast or refused. */
 ATHANOR_ALWAYS_INLINE void refuse_dtype(const Call& c, DType t) {

@@ -1,41 +1,58 @@
-// sum over any axes; attrs: the axes.
-#include "cpu/dtypes.h"
+// Every REDUCE line of ops.def, expanded: a functor, a kernel over its dtypes, a table entry.
 #include "cpu/families.h"
-#include "cpu/iterate.h"
+#include "cpu/fold.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-void sum_plain(const Call& c) {
-  with_numbers(c.in[0].dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const View& x = c.in[0];
-    T* out = c.out[0].template as<T>();
-    for (int64_t i = 0, n = numel(c.out[0]); i < n; ++i) out[i] = 0;
-    View target = x;  // out seen in x's shape: stride 0 along the axes that are summed
-    int64_t step = 1;
-    for (int d = x.ndim - 1; d >= 0; --d) {
-      bool reduced = false;
-      for (int a = 0; a < c.n_attrs; ++a) reduced = reduced || static_cast<int>(c.attrs[a]) == d;
-      target.strides[d] = reduced ? 0 : step;
-      if (!reduced) step *= x.shape[d];
-    }
-    if (numel(x) == 0) return;
-    const Walk<2> w = make_walk<2>({&x, &target});
-    const int64_t sx = w.strides[0][w.ndim - 1], so = w.strides[1][w.ndim - 1];
-    for_rows(c.ctx, w, int64_t{1} << 60, [&](int64_t n, const int64_t* at) {
-      const T* from = x.template as<T>() + at[0];
-      for (int64_t i = 0; i < n; ++i) out[at[1] + i * so] += from[i * sx];
-    });
-  });
-}
+/** The type to read T with: booleans as the bytes they are. */
+template <class T>
+struct Readable {
+  using type = T;
+};
+template <>
+struct Readable<bool> {
+  using type = uint8_t;
+};
 
-const Kernel kernels_sum[] = {{"plain", nullptr, sum_plain}};
+#define REDUCE(name, dtypes, Accumulator, start_value, of_x, fold_ab, finish_an) \
+  struct F_##name {                                                              \
+    template <class T>                                                           \
+    using Acc = Accumulator;                                                     \
+    template <class A>                                                           \
+    ATHANOR_ALWAYS_INLINE A start() {                                            \
+      return start_value;                                                        \
+    }                                                                            \
+    template <class V>                                                           \
+    ATHANOR_ALWAYS_INLINE V of(V x) {                                            \
+      return of_x;                                                               \
+    }                                                                            \
+    template <class V>                                                           \
+    ATHANOR_ALWAYS_INLINE V fold(V a, V b) {                                     \
+      return fold_ab;                                                            \
+    }                                                                            \
+    template <class W>                                                           \
+    ATHANOR_ALWAYS_INLINE W finish(W a, [[maybe_unused]] W n) {                  \
+      return finish_an;                                                          \
+    }                                                                            \
+  };                                                                             \
+  void k_##name(const Call& c) {                                                 \
+    if (!with_##dtypes(c.in[0].dtype, [&](auto tag) {                            \
+          using T = typename Readable<typename decltype(tag)::type>::type;       \
+          Fold<F_##name, T>::run(c);                                             \
+        }))                                                                      \
+      refuse_dtype(c, c.in[0].dtype);                                            \
+  }                                                                              \
+  const Kernel kernels_##name[] = {{"fold", nullptr, k_##name}};
+#include "ops.def"
 
 }  // namespace
 
-const OpKernels reduce[] = {ATHANOR_OP(sum, kernels_sum), {nullptr, nullptr, 0}};
+const OpKernels reduce[] = {
+#define REDUCE(name, dtypes, Accumulator, start, of, fold, finish) {#name, kernels_##name, 1},
+#include "ops.def"
+    {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

@@ -1,0 +1,220 @@
+// The loops behind the REDUCE lines of ops.def: any set of axes of any layout folded with one functor.
+// Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth. Split over results where there are enough,
+// else over the longest folded dimension, with partial results combined in the order of the pieces.
+//
+// Accuracy: a float32 accumulator lane takes at most 128 elements before it is folded into a float64 one, so the error of a
+// sum stays near one rounding however long it is.
+//
+// A functor F for input type T has: Acc (accumulator), start<A>(), of(A x) applied to each element, fold(V a, V b) for
+// numbers or vectors, finish(W a, W n) for the folded value of n elements.
+#pragma once
+#include "cpu/dtypes.h"
+#include "cpu/fold_plan.h"
+#include "cpu/vectors.h"
+#include "math/folds.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+/** Elements (or rows) that one accumulator lane folds before it is folded into its wide twin. */
+constexpr int64_t kNarrowRun = 128;
+
+template <class F, class T>
+struct Fold {
+  using A = typename F::template Acc<T>;
+  using W = m::Wide<A>;
+  static constexpr int64_t kLanes = Lanes<A>::count;
+  using V = typename Lanes<A>::type;
+
+  ATHANOR_ALWAYS_INLINE A load(const T* x) { return F::of(static_cast<A>(*x)); }
+
+  /** Folds n elements that lie side by side. */
+  static W row(const T* x, int64_t n) {
+    W total = F::template start<W>();
+    if (n >= kLanes) {
+      // Four chains hide the latency of an addition.
+      constexpr int64_t kStep = 4 * kLanes, kRun = kNarrowRun * kStep;
+      W wide[kLanes];
+      for (int64_t l = 0; l < kLanes; ++l) wide[l] = total;
+      while (n >= kLanes) {
+        V a = splat<A>(F::template start<A>()), b = a, c = a, d = a;
+        const int64_t run = min_of(n, kRun);
+        int64_t i = 0;
+        for (; i + kStep <= run; i += kStep) {
+          a = F::fold(a, F::of(load_lanes<A>(x + i)));
+          b = F::fold(b, F::of(load_lanes<A>(x + i + kLanes)));
+          c = F::fold(c, F::of(load_lanes<A>(x + i + 2 * kLanes)));
+          d = F::fold(d, F::of(load_lanes<A>(x + i + 3 * kLanes)));
+        }
+        for (; i + kLanes <= run; i += kLanes) a = F::fold(a, F::of(load_lanes<A>(x + i)));
+        a = F::fold(F::fold(a, b), F::fold(c, d));
+        for (int64_t l = 0; l < kLanes; ++l) wide[l] = F::fold(wide[l], static_cast<W>(a[l]));
+        x += i;
+        n -= i;
+      }
+      for (int64_t half = kLanes / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half; ++l) wide[l] = F::fold(wide[l], wide[l + half]);
+      total = wide[0];
+    }
+    for (int64_t i = 0; i < n; ++i) total = F::fold(total, static_cast<W>(load(x + i)));
+    return total;
+  }
+
+  /** Folds n elements with a step between them. */
+  static W strided_row(const T* x, int64_t n, int64_t step) {
+    constexpr int64_t kPiece = 512;  // fits L1 beside what is read
+    T piece[kPiece];
+    W total = F::template start<W>();
+    for (int64_t i = 0; i < n; i += kPiece) {
+      const int64_t k = min_of(kPiece, n - i);
+      for (int64_t j = 0; j < k; ++j) piece[j] = x[(i + j) * step];
+      total = F::fold(total, row(piece, k));
+    }
+    return total;
+  }
+
+  /** emit(flat index, output offset, value) for results [begin, end), where the innermost dimension is folded. */
+  template <class Emit>
+  static void rows(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
+    const FoldDim inner = p.n_folded > 0 ? p.folded[p.n_folded - 1] : FoldDim{1, 1, 0};
+    const int outer = p.n_folded > 0 ? p.n_folded - 1 : 0;
+    const int64_t repeats = inner.size > 0 ? p.count / inner.size : 0;
+    Odometer at = Odometer::at(p.kept, p.n_kept, begin);
+    for (int64_t o = begin; o < end; ++o, at.next()) {
+      W total = F::template start<W>();
+      Odometer r = Odometer::at(p.folded, outer, 0);
+      for (int64_t i = 0; i < repeats; ++i, r.next()) {
+        const T* from = x + at.in + r.in;
+        total = F::fold(total, inner.in == 1 ? row(from, inner.size) : strided_row(from, inner.size, inner.in));
+      }
+      emit(o, at.out, total);
+    }
+  }
+
+  static constexpr int64_t kColumns = 1024;  // accumulators of both widths fit L1
+
+  /** wide[c] = fold of column c over all folded dimensions, for n <= kColumns columns `step` apart. */
+  static void columns_of(const FoldPlan& p, const T* x, int64_t n, int64_t step, W* wide) {
+    A acc[kColumns];
+    for (int64_t c = 0; c < n; ++c) wide[c] = F::template start<W>();
+    Odometer r = Odometer::at(p.folded, p.n_folded, 0);
+    for (int64_t row = 0; row < p.count;) {
+      const int64_t stop = min_of(p.count, row + 8 * kNarrowRun);
+      for (int64_t c = 0; c < n; ++c) acc[c] = F::template start<A>();
+      for (; row + 8 <= stop; row += 8) {
+        const T* from[8];
+        for (int k = 0; k < 8; ++k, r.next()) from[k] = x + r.in;
+        if (step == 1) fold_8(acc, from, n, int64_t{1});
+        else fold_8(acc, from, n, step);
+      }
+      for (; row < stop; ++row, r.next()) {
+        const T* from = x + r.in;
+        if (step == 1) fold_1(acc, from, n, int64_t{1});
+        else fold_1(acc, from, n, step);
+      }
+#pragma omp simd
+      for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], static_cast<W>(acc[c]));
+    }
+  }
+
+  ATHANOR_ALWAYS_INLINE void fold_1(A* acc, const T* x, int64_t n, int64_t step) {
+#pragma omp simd
+    for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], load(x + c * step));
+  }
+  // Eight rows at a time, so that the accumulators are loaded and stored once for eight elements.
+  ATHANOR_ALWAYS_INLINE void fold_8(A* acc, const T* const (&x)[8], int64_t n, int64_t step) {
+    const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3], *x4 = x[4], *x5 = x[5], *x6 = x[6], *x7 = x[7];
+#pragma omp simd
+    for (int64_t c = 0; c < n; ++c) {
+      const int64_t i = c * step;
+      const A a = F::fold(F::fold(load(x0 + i), load(x1 + i)), F::fold(load(x2 + i), load(x3 + i)));
+      const A b = F::fold(F::fold(load(x4 + i), load(x5 + i)), F::fold(load(x6 + i), load(x7 + i)));
+      acc[c] = F::fold(acc[c], F::fold(a, b));
+    }
+  }
+
+  // A few columns fill no vector. Rows that follow each other without a gap are taken `group` at a time as one long row.
+  static constexpr int64_t kNarrow = 64, kGrouped = 256;
+
+  static void narrow_columns(const FoldPlan& p, const T* x, int64_t n, W* wide) {
+    const FoldDim last = p.folded[p.n_folded - 1];
+    const int64_t group = min_of(last.size, ceil_div(kGrouped, n)), whole = last.size / group;
+    W grouped[kGrouped + kNarrow];
+    FoldPlan part = p;
+    FoldDim& inner = part.folded[p.n_folded - 1];
+    inner = {whole, last.in * group, 0};
+    part.count = p.count / last.size * whole;
+    columns_of(part, x, n * group, 1, grouped);
+    for (int64_t c = 0; c < n; ++c) wide[c] = grouped[c];
+    for (int64_t g = 1; g < group; ++g)
+      for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], grouped[g * n + c]);
+    if (whole * group == last.size) return;
+    inner = {last.size - whole * group, last.in, 0};
+    part.count = p.count / last.size * inner.size;
+    columns_of(part, x + whole * group * last.in, n, 1, grouped);
+    for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], grouped[c]);
+  }
+
+  /** emit(flat index, output offset, value) for results [begin, end), where the innermost dimension is kept. */
+  template <class Emit>
+  static void columns(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
+    W wide[kColumns];
+    const FoldDim inner = p.kept[p.n_kept - 1];
+    const bool dense = p.n_folded > 0 && inner.in == 1 && p.folded[p.n_folded - 1].in == inner.size;
+    for (int64_t o = begin; o < end;) {
+      const Odometer at = Odometer::at(p.kept, p.n_kept, o);
+      const int64_t n = min_of(min_of(end - o, inner.size - at.index[p.n_kept - 1]), kColumns);
+      if (dense && n == inner.size && n < kNarrow) narrow_columns(p, x + at.in, n, wide);
+      else columns_of(p, x + at.in, n, inner.in, wide);
+      for (int64_t c = 0; c < n; ++c) emit(o + c, at.out + c * inner.out, wide[c]);
+      o += n;
+    }
+  }
+
+  template <class Emit>
+  static void part(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
+    if (p.by_rows) rows(p, x, begin, end, emit);
+    else columns(p, x, begin, end, emit);
+  }
+
+  static void run(const Call& c) {
+    const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
+    if (p.outputs == 0) return;
+    const T* x = c.in[0].as<const T>();
+    A* out = c.out[0].as<A>();
+    const W count = static_cast<W>(p.count);
+    const auto finish = [&](int64_t, int64_t at, W a) { out[at] = static_cast<A>(F::finish(a, count)); };
+
+    const int64_t pieces = chunk_count(c.ctx, p.outputs * p.count, kGrain);
+    // Below these many results a piece, rows would be dealt out unevenly and columns would not fill vectors.
+    const bool enough = p.outputs >= pieces * (p.by_rows ? 4 : 4 * kLanes);
+    if (pieces == 1 || enough || p.count < pieces) {
+      parallel_for(c.ctx, p.outputs, ceil_div(p.outputs, pieces), [&](int64_t begin, int64_t end) {
+        part(p, x, begin, end, finish);
+      });
+      return;
+    }
+    int longest = 0;
+    for (int d = 1; d < p.n_folded; ++d)
+      if (p.folded[d].size > p.folded[longest].size) longest = d;
+    const int64_t size = p.folded[longest].size, splits = min_of(pieces, size);
+    W* partial = static_cast<W*>(c.ctx->scratch(c.ctx, static_cast<size_t>(splits * p.outputs) * sizeof(W)));
+    parallel_each(c.ctx, splits, [&](int64_t i) {
+      const int64_t begin = size * i / splits, end = size * (i + 1) / splits;
+      FoldPlan own = p;
+      own.folded[longest].size = end - begin;
+      own.count = p.count / size * (end - begin);
+      W* to = partial + i * p.outputs;
+      part(own, x + begin * p.folded[longest].in, 0, p.outputs, [&](int64_t o, int64_t, W a) { to[o] = a; });
+    });
+    Odometer at = Odometer::at(p.kept, p.n_kept, 0);
+    for (int64_t o = 0; o < p.outputs; ++o, at.next()) {
+      W total = partial[o];
+      for (int64_t i = 1; i < splits; ++i) total = F::fold(total, partial[i * p.outputs + o]);
+      finish(o, at.out, total);
+    }
+  }
+};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

@@ -1,0 +1,73 @@
+// What the REDUCE lines of ops.def are written with. Host and device share it, and the host calls it with whole vectors
+// in place of numbers, so there are no branches: conditions are masks.
+#pragma once
+#include <math.h>
+#include <stdint.h>
+
+#include "core/dtype.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace m {
+
+/** What sums and products of T are kept in: integers wrap around at 32 bits, and unsigned ones do so by definition. */
+template <class T>
+struct SumOf {
+  using type = uint32_t;
+};
+template <>
+struct SumOf<float> {
+  using type = float;
+};
+template <>
+struct SumOf<double> {
+  using type = double;
+};
+template <class T>
+using Sum = typename SumOf<T>::type;
+
+/** What partial results of type A are combined in, so that the error of a long float32 sum does not grow with it. */
+template <class A>
+struct WideOf {
+  using type = A;
+};
+template <>
+struct WideOf<float> {
+  using type = double;
+};
+template <class A>
+using Wide = typename WideOf<A>::type;
+
+template <class T>
+struct Limits;
+template <>
+struct Limits<float> {
+  static constexpr float low = -HUGE_VALF, high = HUGE_VALF;
+};
+template <>
+struct Limits<double> {
+  static constexpr double low = -HUGE_VAL, high = HUGE_VAL;
+};
+template <>
+struct Limits<int32_t> {
+  static constexpr int32_t low = INT32_MIN, high = INT32_MAX;
+};
+template <>
+struct Limits<uint8_t> {
+  static constexpr uint8_t low = 0, high = UINT8_MAX;
+};
+
+/** The larger of two; NaN when one is. */
+template <class V>
+ATHANOR_ALWAYS_INLINE V larger(V a, V b) {
+  return ((a > b) | (a != a)) ? a : b;
+}
+/** The smaller of two; NaN when one is. */
+template <class V>
+ATHANOR_ALWAYS_INLINE V smaller(V a, V b) {
+  return ((a < b) | (a != a)) ? a : b;
+}
+
+}  // namespace m
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
