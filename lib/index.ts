@@ -18,6 +18,7 @@ export {
   saveSafetensors,
 } from './io/safetensors/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
+export type { KeepDims } from './ops/axes.js';
 export { add, mul } from './ops/binary.js';
 export { cast, clone, contiguous } from './ops/copy.js';
 export {
@@ -33,7 +34,7 @@ export {
   zeros,
   zerosLike,
 } from './ops/create.js';
-export { sum } from './ops/reduce.js';
+export { all, any, mean, prod, type SumOptions, sum } from './ops/reduce.js';
 export {
   expand,
   flatten,

@@ -1,9 +1,9 @@
 // The loops behind the REDUCE lines of ops.def: any set of axes of any layout folded with one functor.
-// Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth. Split over results where there are enough,
-// else over the longest folded dimension, with partial results combined in the order of the pieces.
+// Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth. Split over results where there are
+// enough, else over the longest folded dimension, with partial results combined in the order of the pieces.
 //
-// Accuracy: a float32 accumulator lane takes at most 128 elements before it is folded into a float64 one, so the error of a
-// sum stays near one rounding however long it is.
+// Accuracy: a float32 accumulator lane takes at most 128 elements before it is folded into a float64 one, so the error
+// of a sum stays near one rounding however long it is.
 //
 // A functor F for input type T has: Acc (accumulator), start<A>(), of(A x) applied to each element, fold(V a, V b) for
 // numbers or vectors, finish(W a, W n) for the folded value of n elements.
@@ -104,13 +104,17 @@ struct Fold {
       for (; row + 8 <= stop; row += 8) {
         const T* from[8];
         for (int k = 0; k < 8; ++k, r.next()) from[k] = x + r.in;
-        if (step == 1) fold_8(acc, from, n, int64_t{1});
-        else fold_8(acc, from, n, step);
+        if (step == 1)
+          fold_8(acc, from, n, int64_t{1});
+        else
+          fold_8(acc, from, n, step);
       }
       for (; row < stop; ++row, r.next()) {
         const T* from = x + r.in;
-        if (step == 1) fold_1(acc, from, n, int64_t{1});
-        else fold_1(acc, from, n, step);
+        if (step == 1)
+          fold_1(acc, from, n, int64_t{1});
+        else
+          fold_1(acc, from, n, step);
       }
 #pragma omp simd
       for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], static_cast<W>(acc[c]));
@@ -133,7 +137,8 @@ struct Fold {
     }
   }
 
-  // A few columns fill no vector. Rows that follow each other without a gap are taken `group` at a time as one long row.
+  // A few columns fill no vector. Rows that follow each other without a gap are taken `group` at a time as one long
+  // row.
   static constexpr int64_t kNarrow = 64, kGrouped = 256;
 
   static void narrow_columns(const FoldPlan& p, const T* x, int64_t n, W* wide) {
@@ -164,8 +169,10 @@ struct Fold {
     for (int64_t o = begin; o < end;) {
       const Odometer at = Odometer::at(p.kept, p.n_kept, o);
       const int64_t n = min_of(min_of(end - o, inner.size - at.index[p.n_kept - 1]), kColumns);
-      if (dense && n == inner.size && n < kNarrow) narrow_columns(p, x + at.in, n, wide);
-      else columns_of(p, x + at.in, n, inner.in, wide);
+      if (dense && n == inner.size && n < kNarrow)
+        narrow_columns(p, x + at.in, n, wide);
+      else
+        columns_of(p, x + at.in, n, inner.in, wide);
       for (int64_t c = 0; c < n; ++c) emit(o + c, at.out + c * inner.out, wide[c]);
       o += n;
     }
@@ -173,8 +180,10 @@ struct Fold {
 
   template <class Emit>
   static void part(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
-    if (p.by_rows) rows(p, x, begin, end, emit);
-    else columns(p, x, begin, end, emit);
+    if (p.by_rows)
+      rows(p, x, begin, end, emit);
+    else
+      columns(p, x, begin, end, emit);
   }
 
   static void run(const Call& c) {
@@ -189,9 +198,8 @@ struct Fold {
     // Below these many results a piece, rows would be dealt out unevenly and columns would not fill vectors.
     const bool enough = p.outputs >= pieces * (p.by_rows ? 4 : 4 * kLanes);
     if (pieces == 1 || enough || p.count < pieces) {
-      parallel_for(c.ctx, p.outputs, ceil_div(p.outputs, pieces), [&](int64_t begin, int64_t end) {
-        part(p, x, begin, end, finish);
-      });
+      parallel_for(c.ctx, p.outputs, ceil_div(p.outputs, pieces),
+                   [&](int64_t begin, int64_t end) { part(p, x, begin, end, finish); });
       return;
     }
     int longest = 0;
