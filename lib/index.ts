@@ -18,6 +18,7 @@ export {
   saveSafetensors,
 } from './io/safetensors/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
+export * as nn from './nn/index.js';
 export type { KeepDims } from './ops/axes.js';
 export { add, mul } from './ops/binary.js';
 export { cast, clone, contiguous } from './ops/copy.js';

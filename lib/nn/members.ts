@@ -1,0 +1,79 @@
+// What a module is made of: its own enumerable fields, in the order they were assigned. Arrays in fields are looked into.
+import { fail } from '../errors.js';
+import { Tensor } from '../tensor.js';
+import { type AnyModule, Module } from './module.js';
+import { Buffer, Parameter } from './parameter.js';
+
+/** A place in a module that holds part of it. */
+export interface Member<T> {
+  /** `conv1`, or `blocks.0` for an entry of an array. */
+  readonly name: string;
+  readonly value: T;
+  /** Puts another value in its place. */
+  replace(value: T): void;
+}
+
+/** A part of a module's state. */
+export type State = Parameter | Buffer;
+
+function collect(owner: AnyModule, holder: object, prefix: string, found: Member<unknown>[]): void {
+  for (const [key, value] of Object.entries(holder)) {
+    const name = prefix + key;
+    if (value instanceof Module || value instanceof Parameter || value instanceof Buffer) {
+      found.push({ name, value, replace: (other) => void Object.assign(holder, { [key]: other }) });
+    } else if (Array.isArray(value)) {
+      collect(owner, value, `${name}.`, found);
+    } else if (value instanceof Tensor && value.isLeaf && value.requiresGrad) {
+      fail(
+        owner.constructor.name,
+        `${name} requires grad but is no parameter; assign nn.parameter(t), or use a #private field for other tensors`,
+        value.describe(),
+      );
+    }
+  }
+}
+
+function membersOf(module: AnyModule): Member<unknown>[] {
+  const found: Member<unknown>[] = [];
+  collect(module, module, '', found);
+  return found;
+}
+
+/** The modules in the fields of this one. */
+export function childrenOf(module: AnyModule): Member<AnyModule>[] {
+  return membersOf(module).filter((m): m is Member<AnyModule> => m.value instanceof Module);
+}
+
+/** The parameters and buffers in the fields of this module. */
+export function stateOf(module: AnyModule): Member<State>[] {
+  return membersOf(module).filter((m): m is Member<State> => m.value instanceof Tensor);
+}
+
+/** This module and all below it, parents first, under every name that leads to them; cycles are cut. */
+function walk(module: AnyModule, prefix: string, path: readonly AnyModule[], out: [string, AnyModule][]): void {
+  if (path.includes(module)) return;
+  out.push([prefix, module]);
+  for (const { name, value } of childrenOf(module)) {
+    walk(value, prefix === '' ? name : `${prefix}.${name}`, [...path, module], out);
+  }
+}
+
+/** Every name with its module; a module that is used twice appears twice. */
+export function allModules(root: AnyModule): [string, AnyModule][] {
+  const out: [string, AnyModule][] = [];
+  walk(root, '', [], out);
+  return out;
+}
+
+/** Every parameter and buffer of a module and those below it, under every name that leads to it. */
+export function allState(root: AnyModule): Member<State>[] {
+  return allModules(root).flatMap(([prefix, module]) =>
+    stateOf(module).map((m) => ({ ...m, name: prefix === '' ? m.name : `${prefix}.${m.name}` })),
+  );
+}
+
+/** The first entry for each value. */
+export function unique<T>(entries: readonly [string, T][]): [string, T][] {
+  const seen = new Set<T>();
+  return entries.filter(([, value]) => !seen.has(value) && seen.add(value));
+}
