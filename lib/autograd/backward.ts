@@ -2,7 +2,7 @@
 // needed and a graph of any length fits.
 import { context, withModes } from '../context.js';
 import type { JointVjp, Meta, Vjp, VjpRule } from '../define.js';
-import { fail } from '../errors.js';
+import { fail, show } from '../errors.js';
 import { formatShape, isContiguous, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { NodeQueue } from './queue.js';
@@ -155,7 +155,8 @@ function adapt(g: Tensor, meta: Meta): Tensor {
 }
 
 /** The gradient a backward pass starts with. */
-function seedFor(op: string, t: Tensor, given: Tensor | undefined): Tensor {
+function seedFor(op: string, t: Tensor, given: Tensor | undefined, createGraph: boolean): Tensor {
+  if (t.disposed) fail(op, 'the tensor was disposed of', t.describe());
   if (!t.requiresGrad) {
     fail(op, 'nothing that requires grad leads to this tensor', t.describe());
   }
@@ -163,6 +164,7 @@ function seedFor(op: string, t: Tensor, given: Tensor | undefined): Tensor {
     if (t.size !== 1) fail(op, 'a tensor of more than one element needs a gradient to start from', t.describe());
     return withModes({ grad: false, scope: null }, () => fullLike(1, t));
   }
+  if (!(given instanceof Tensor)) fail(op, 'the gradient must be a tensor', show(given));
   if (!sameShape(given.shape, t.shape)) {
     fail(
       op,
@@ -170,7 +172,13 @@ function seedFor(op: string, t: Tensor, given: Tensor | undefined): Tensor {
       `gradient ${formatShape(given.shape)}, tensor ${formatShape(t.shape)}`,
     );
   }
-  return given.alias();
+  if (given.dtype !== t.dtype) {
+    fail(op, 'gradient and tensor differ in dtype', `gradient ${given.dtype}, tensor ${t.dtype}`);
+  }
+  // A view that is recorded lets second derivatives flow on to what the given gradient was made from.
+  return createGraph && given.requiresGrad
+    ? withModes({ grad: true, scope: null }, () => given.reshape(given.shape))
+    : given.alias();
 }
 
 /** Nodes from which one of `targets` can be reached, found without recursion. */
@@ -196,7 +204,7 @@ function nodesTowards(outputs: readonly Tensor[], targets: readonly Tensor[]): S
 /** Tensor.backward: see there. */
 export function backward(t: Tensor, given: Tensor | undefined, options: BackwardOptions): void {
   const createGraph = options.createGraph ?? false;
-  const seed = seedFor('backward', t, given);
+  const seed = seedFor('backward', t, given, createGraph);
   const pass = new Pass(createGraph, options.retainGraph ?? createGraph, null, null, (leaf, g) => {
     if (leaf.grad === null) {
       leaf.grad = g;
@@ -224,8 +232,16 @@ export function grad(
   options: BackwardOptions & { readonly gradOutputs?: readonly Tensor[]; readonly allowUnused?: boolean } = {},
 ): Tensor[] {
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
+  for (const [name, list] of Object.entries({ outputs: roots, inputs })) {
+    if (!Array.isArray(list) || list.length === 0 || list.some((t) => !(t instanceof Tensor))) {
+      fail('grad', `${name} must be an array of tensors`, show(list));
+    }
+  }
   const createGraph = options.createGraph ?? false;
-  const seeds = roots.map((t, i) => seedFor('grad', t, options.gradOutputs?.[i]));
+  if (options.gradOutputs !== undefined && options.gradOutputs.length !== roots.length) {
+    fail('grad', 'one gradOutput for each output is needed', `${options.gradOutputs.length} for ${roots.length}`);
+  }
+  const seeds = roots.map((t, i) => seedFor('grad', t, options.gradOutputs?.[i], createGraph));
   for (const t of inputs) if (!t.requiresGrad) fail('grad', 'an input does not require grad', t.describe());
   const captures = new Map<GradNode, Map<number, Tensor>>();
   for (const t of inputs) {
