@@ -1,0 +1,57 @@
+import type { Op } from '../../../lib/define.js';
+import type { Operand } from '../../../lib/dispatch.js';
+import { expanded, type Layout, layouts } from '../layouts.js';
+import { compareTensors, expectedOf } from '../reference.js';
+import { call, canView, disposeAll, operands } from '../run.js';
+import type { Subject } from '../subjects.js';
+import { type Drawn, drawCase, isNumber } from '../values.js';
+import { caseCheck, during } from './check.js';
+
+function compareCall(op: Op<never>, attrs: unknown, drawn: Drawn, inputs: readonly Operand[]): void {
+  if (canView(op, inputs, attrs)) {
+    const outputs = call(op, inputs, attrs);
+    compareTensors(outputs, expectedOf(op, drawn, attrs));
+    disposeAll(outputs);
+  }
+  disposeAll(inputs);
+}
+
+const hasLayouts = ({ op }: Subject): boolean => !op.random && op.inputs.length > 0;
+
+/** Results do not depend on how inputs lie in memory: each input alone, then all of them together. */
+export const layoutsCheck = caseCheck(
+  'layouts',
+  'test',
+  ({ op }, c, seed) => {
+    const drawn = drawCase(c, 'float32', seed);
+    const tensors = drawn.flatMap((x, i) => (isNumber(x) ? [] : [i]));
+    for (const layout of Object.keys(layouts) as Layout[]) {
+      for (const chosen of tensors.length > 1 ? [...tensors.map((i) => [i]), tensors] : [tensors]) {
+        during(`inputs ${chosen} ${layout}`, () => {
+          compareCall(
+            op,
+            c.attrs,
+            drawn,
+            operands(drawn, (i) => (chosen.includes(i) ? layout : 'contiguous')),
+          );
+        });
+      }
+    }
+    for (const i of tensors) {
+      const values = drawn[i];
+      if (isNumber(values)) continue;
+      values.shape.forEach((size, axis) => {
+        if (size < 2) return;
+        during(`input ${i} expanded along axis ${axis}`, () => {
+          const repeated = expanded(values, axis);
+          const others = drawn.map((x, k) => (k === i ? repeated.values : x));
+          const inputs = operands(others);
+          disposeAll([inputs[i]]);
+          inputs[i] = repeated.tensor();
+          compareCall(op, c.attrs, others, inputs);
+        });
+      });
+    }
+  },
+  hasLayouts,
+);

@@ -1,0 +1,4 @@
+import { gradient } from './checks/gradient.js';
+import { everyRow } from './suite.js';
+
+everyRow(gradient);

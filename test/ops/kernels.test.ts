@@ -1,0 +1,4 @@
+import { kernels } from './checks/kernels.js';
+import { everyRow } from './suite.js';
+
+everyRow(kernels);

@@ -1,0 +1,4 @@
+import { layoutsCheck } from './checks/layouts.js';
+import { everyRow } from './suite.js';
+
+everyRow(layoutsCheck);

@@ -1,0 +1,4 @@
+import { leaks } from './checks/leaks.js';
+import { everyRow } from './suite.js';
+
+everyRow(leaks);

@@ -1,0 +1,4 @@
+import { secondGradient } from './checks/gradient.js';
+import { everyRow } from './suite.js';
+
+everyRow(secondGradient);

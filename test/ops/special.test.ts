@@ -1,0 +1,4 @@
+import { special } from './checks/special.js';
+import { everyRow } from './suite.js';
+
+everyRow(special);
