@@ -36,8 +36,8 @@ export function contiguous(x: Tensor): Tensor {
 }
 
 /**
- * The elements converted to another dtype; the tensor itself when it has that dtype already. Float to integer truncates
- * towards zero and saturates at the ends of the range, NaN becomes 0; to bool, everything but 0 is true.
+ * The elements converted to another dtype; the tensor itself when it has that dtype already. To an integer dtype numbers
+ * are truncated towards zero and saturate at the ends of its range, NaN becomes 0; to bool, everything but 0 is true.
  * Throws when `dtype` is not the name of one.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {

@@ -7,7 +7,7 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-// float -> int truncates and saturates at both ends, NaN becomes 0: a plain C++ cast would be undefined there.
+// To an integer: truncated, saturated at both ends, NaN becomes 0. From a float a plain C++ cast would be undefined there.
 template <class To, class From>
 struct Cast {
   ATHANOR_ALWAYS_INLINE To of(From x) { return static_cast<To>(x); }
@@ -38,6 +38,10 @@ struct Cast<uint8_t, float> {
 template <>
 struct Cast<uint8_t, double> {
   ATHANOR_ALWAYS_INLINE uint8_t of(double x) { return saturate<uint8_t>(x, 0.0, 255.0); }
+};
+template <>
+struct Cast<uint8_t, int32_t> {
+  ATHANOR_ALWAYS_INLINE uint8_t of(int32_t x) { return saturate<uint8_t>(x, 0, 255); }
 };
 
 template <class To>

@@ -24,7 +24,7 @@ export const defaultSeed = 1;
 
 function failure(error: unknown, where: string, repeat: string): Error {
   const cause = error as { message?: string };
-  const wrapped = new Error(`${where}: ${cause?.message ?? String(error)}\n  repeat: ${repeat}`, { cause: error });
+  const wrapped = new Error(`${where}: ${cause?.message ?? String(error)}\n  repeat: ${repeat}`);
   // The stack of the mistake itself leads further than that of its report.
   const at = (error as { stack?: string })?.stack?.split('\n').filter((line) => line.startsWith('    at '));
   if (at !== undefined) wrapped.stack = [`Error: ${wrapped.message}`, ...at].join('\n');
@@ -94,7 +94,7 @@ export function during<R>(what: string, body: () => R): R {
   try {
     return body();
   } catch (error) {
-    const wrapped = new Error(`${what}: ${(error as { message?: string })?.message ?? error}`, { cause: error });
+    const wrapped = new Error(`${what}: ${(error as { message?: string })?.message ?? error}`);
     wrapped.stack = (error as { stack?: string })?.stack;
     throw wrapped;
   }

@@ -1,0 +1,62 @@
+import { zeros } from '../../../lib/index.js';
+import type { Case, ErrorCase } from '../case.js';
+
+const shapes = [[7], [3, 5], [2, 3, 4], [], [0, 3], [2, 1, 3, 1, 2, 1, 1, 2]];
+const wide = { low: -300, high: 300 };
+
+export const cases: Record<string, Case[]> = {
+  copy: [
+    ...shapes.map((shape) => ({ inputs: [{ shape }], attrs: { dtype: 'float64' } })),
+    { inputs: [{ shape: [40, 41], ...wide }], attrs: { dtype: 'float32' }, skipGrad: 'rounds to float32' },
+    ...['int32', 'uint8', 'bool'].map((dtype) => ({ inputs: [{ shape: [4, 9], ...wide }], attrs: { dtype } })),
+    {
+      inputs: [{ shape: [8], values: [0.5, -0.5, 255.9, 256, -1, 3e9, -3e9, 0] }],
+      attrs: { dtype: 'int32' },
+    },
+    { inputs: [{ shape: [5], dtype: 'float64', values: [255.9, 256, -1, 1e300, 127.5] }], attrs: { dtype: 'uint8' } },
+  ],
+  fill: [
+    { inputs: [], attrs: { shape: [3, 4], dtype: 'float32', value: -2.5 } },
+    { inputs: [], attrs: { shape: [], dtype: 'float64', value: 1e300 } },
+    { inputs: [], attrs: { shape: [0], dtype: 'float32', value: 1 } },
+    { inputs: [], attrs: { shape: [33], dtype: 'int32', value: -7 } },
+    { inputs: [], attrs: { shape: [65], dtype: 'uint8', value: 200 } },
+    { inputs: [], attrs: { shape: [2, 2], dtype: 'bool', value: 3 } },
+    { inputs: [], attrs: { shape: [300, 100], dtype: 'float32', value: 0.1 } },
+  ],
+  place: [
+    { inputs: [{ shape: [3], dtype: 'float32' }], attrs: { shape: [5], starts: [0], steps: [2], value: -Infinity } },
+    { inputs: [{ shape: [3], dtype: 'uint8' }], attrs: { shape: [5], starts: [0], steps: [2], value: 255 } },
+    { inputs: [{ shape: [3] }], attrs: { shape: [7], starts: [1], steps: [2], value: 0 } },
+    { inputs: [{ shape: [3] }], attrs: { shape: [3], starts: [2], steps: [-1], value: 1 } },
+    { inputs: [{ shape: [2, 3] }], attrs: { shape: [4, 5], starts: [1, 4], steps: [1, -2], value: 1 } },
+    { inputs: [{ shape: [2, 0] }], attrs: { shape: [4, 5], starts: [1, 0], steps: [1, 1], value: 1 } },
+    { inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [2, 5, 4], starts: [0, 1, 0], steps: [1, 1, 1], value: 0 } },
+    { inputs: [{ shape: [] }], attrs: { shape: [], starts: [], steps: [], value: 0 } },
+  ],
+};
+
+export const errors: ErrorCase[] = [
+  { name: 'cast to no dtype', call: () => zeros([2]).cast('float16' as never), message: 'cast: dtype must be one of' },
+  {
+    name: 'fill_ with text',
+    call: () => zeros([2]).fill_('3' as never),
+    message: 'fill_: value must be a number: "3"',
+  },
+  { name: 'copy_ of a number', call: () => zeros([2]).copy_(3 as never), message: 'copy_: source must be a tensor: 3' },
+  {
+    name: 'copy_ of a larger shape',
+    call: () => zeros([2]).copy_(zeros([3])),
+    message: 'expand: only axes of size 1 can be repeated: [3] to [2]',
+  },
+  {
+    name: 'fill_ of an expanded tensor',
+    call: () => zeros([1, 2]).expand([3, 2]).fill_(1),
+    message: /an expanded tensor cannot be written in place: \[3, 2\] float32/,
+  },
+  {
+    name: 'zero_ of a tensor that requires grad',
+    call: () => zeros([2], { requiresGrad: true }).zero_(),
+    message: /a tensor that requires grad is changed in place only inside noGrad/,
+  },
+];
