@@ -266,7 +266,7 @@ function resolveRange(range: Range, size: number): { start: number; count: numbe
  * A window on `x`: `ranges[d]` says what to take along axis d; axes beyond the list are taken whole. Bounds past the
  * ends are cut to them, as in Python. A view, negative steps included.
  */
-export function slice(x: Tensor, ...ranges: readonly (Range | undefined)[]): Tensor {
+export function slice(x: Tensor, ...ranges: (Range | undefined)[]): Tensor {
   if (ranges.length > x.ndim) fail('slice', 'more ranges than axes', `${ranges.length} for ${formatShape(x.shape)}`);
   const parts = x.shape.map((size, d) => resolveRange(ranges[d] ?? {}, size));
   return window(

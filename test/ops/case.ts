@@ -3,6 +3,8 @@
 //   export const cases: Record<string, Case[]> = { softmax: [{ inputs: [{ shape: [3, 5] }], attrs: { axis: -1 } }] };
 //   export const errors: ErrorCase[] = [{ name: 'axis', call: () => zeros([2]).softmax(3), message: /^softmax: axis/ }];
 //
+// and, where sizes matter that cases need not have, `export const perf: Record<string, Case[]>` for `npm run ops -- perf`.
+//
 // `cases` is keyed by the name of the row; every row that is declared needs at least one case. A case says only what is
 // special to the row: shapes and attributes. From each one the suite derives by itself
 //   - float32 and float64 runs, and int32, uint8 and bool ones where the row's infer() accepts them;

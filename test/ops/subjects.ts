@@ -9,10 +9,13 @@ import type { Case, ErrorCase } from './case.js';
 export interface Subject {
   readonly op: Op<never>;
   readonly cases: readonly Case[];
+  /** Calls of real networks, for measuring. */
+  readonly perf?: readonly Case[];
 }
 
 interface Family {
   readonly cases?: Readonly<Record<string, readonly Case[]>>;
+  readonly perf?: Readonly<Record<string, readonly Case[]>>;
   readonly errors?: readonly ErrorCase[];
 }
 
@@ -26,12 +29,12 @@ const families: ReadonlyMap<string, Family> = new Map(
     .map((file) => [file.slice(0, -3), require(path.join(folder, file)) as Family]),
 );
 
-function casesByRow(): Map<string, readonly Case[]> {
+function byRow(kind: 'cases' | 'perf'): Map<string, readonly Case[]> {
   const all = new Map<string, readonly Case[]>();
-  for (const [family, { cases = {} }] of families) {
-    for (const [name, list] of Object.entries(cases)) {
-      if (!ops().has(name)) throw new Error(`cases/${family}.ts has cases for ${name}, which is not the name of a row`);
-      if (all.has(name)) throw new Error(`cases/${family}.ts has cases for ${name}, which another file has too`);
+  for (const [family, lists] of families) {
+    for (const [name, list] of Object.entries(lists[kind] ?? {})) {
+      if (!ops().has(name)) throw new Error(`cases/${family}.ts: ${kind} of ${name}, which is not the name of a row`);
+      if (all.has(name)) throw new Error(`cases/${family}.ts: ${kind} of ${name}, which another file has too`);
       all.set(name, list);
     }
   }
@@ -40,8 +43,9 @@ function casesByRow(): Map<string, readonly Case[]> {
 
 /** All rows, by name. A row without cases has none to offer, and its tests fail. */
 export function subjects(): ReadonlyMap<string, Subject> {
-  const cases = casesByRow();
-  return new Map([...ops()].map(([name, op]) => [name, { op, cases: cases.get(name) ?? [] }]));
+  const cases = byRow('cases');
+  const perf = byRow('perf');
+  return new Map([...ops()].map(([name, op]) => [name, { op, cases: cases.get(name) ?? [], perf: perf.get(name) }]));
 }
 
 /** The promised errors of all families. */
