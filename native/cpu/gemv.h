@@ -1,0 +1,132 @@
+// Matrix times vector: y[i] = begin[i] + sum over k of A[i, k] x[k]. Every element of A is used once, so the bound is
+// the bandwidth of wherever A lies: 2 FLOPs per element of A. Rows are shared out among threads; where there are few,
+// the depth is, and the partial sums are added in order.
+#pragma once
+#include "cpu/simd.h"
+#include "cpu/slots.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+template <class T>
+struct MatrixVector {
+  int64_t m, k;
+  const T* a;
+  int64_t across, along;  // A's steps from row to row and within a row
+  const T* x;             // contiguous
+  T* y;
+  int64_t y_stride;
+  const T* bias;  // null: y starts from 0
+  int64_t bias_stride;
+};
+
+/** y[0..H) as dot products along contiguous rows. Two accumulators a row hide the latency of the multiply-add. */
+template <class T, int H>
+ATHANOR_ALWAYS_INLINE void dot_rows(const T* a, int64_t across, const T* x, int64_t k, T* sums) {
+  constexpr int lanes = Simd<T>::lanes;
+  Vec<T> even[H], odd[H];
+  for (int h = 0; h < H; ++h) even[h] = odd[h] = Vec<T>{};
+  int64_t i = 0;
+  for (; i + 2 * lanes <= k; i += 2 * lanes) {
+    const Vec<T> x0 = load(x + i), x1 = load(x + i + lanes);
+#pragma GCC unroll 8
+    for (int h = 0; h < H; ++h) {
+      even[h] += load(a + h * across + i) * x0;
+      odd[h] += load(a + h * across + i + lanes) * x1;
+    }
+  }
+  for (; i < k; i += lanes) {
+    const int n = static_cast<int>(min_of<int64_t>(lanes, k - i));
+    const Vec<T> x0 = load_n(x + i, n);
+#pragma GCC unroll 8
+    for (int h = 0; h < H; ++h) even[h] += load_n(a + h * across + i, n) * x0;
+  }
+  for (int h = 0; h < H; ++h) sums[h] = sum_lanes<T>(even[h] + odd[h]);
+}
+
+/** `count` neighbours of y as a sum of scaled contiguous pieces of A's columns; count <= N * lanes. */
+template <class T, int N>
+ATHANOR_ALWAYS_INLINE void add_columns(const T* a, int64_t along, const T* x, int64_t k, int count, T* sums) {
+  constexpr int lanes = Simd<T>::lanes;
+  Vec<T> acc[N] = {};
+  if (count == N * lanes) {
+    for (int64_t i = 0; i < k; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) acc[v] += load(a + i * along + v * lanes) * x[i];
+  } else {
+    for (int64_t i = 0; i < k; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) {
+        const int n = max_of(0, min_of(lanes, count - v * lanes));
+        acc[v] += load_n(a + i * along + v * lanes, n) * x[i];
+      }
+  }
+  for (int v = 0; v < N; ++v) store(sums + v * lanes, acc[v]);
+}
+
+/** Rows [from, to) over the depth [k0, k1), each sum handed to finish(i, sum). */
+template <class T, class F>
+void matrix_vector_part(const MatrixVector<T>& p, int64_t from, int64_t to, int64_t k0, int64_t k1, const F& finish) {
+  constexpr int lanes = Simd<T>::lanes, wide = 8;
+  const T* a = p.a + k0 * p.along;
+  const T* x = p.x + k0;
+  const int64_t k = k1 - k0;
+  alignas(kVectorBytes) T sums[wide * lanes];
+  int64_t i = from;
+  if (p.along == 1) {
+    for (; i + 4 <= to; i += 4) {
+      dot_rows<T, 4>(a + i * p.across, p.across, x, k, sums);
+      for (int h = 0; h < 4; ++h) finish(i + h, sums[h]);
+    }
+    for (; i < to; ++i) {
+      dot_rows<T, 1>(a + i * p.across, p.across, x, k, sums);
+      finish(i, sums[0]);
+    }
+  } else if (p.across == 1) {
+    while (i < to) {
+      const int count = static_cast<int>(min_of<int64_t>(wide * lanes, to - i));
+      if (count > 2 * lanes)
+        add_columns<T, wide>(a + i, p.along, x, k, count, sums);
+      else
+        add_columns<T, 2>(a + i, p.along, x, k, count, sums);
+      for (int h = 0; h < count; ++h) finish(i + h, sums[h]);
+      i += count;
+    }
+  } else {
+    for (; i < to; ++i) {
+      T sum = 0;
+      for (int64_t l = 0; l < k; ++l) sum += a[i * p.across + l * p.along] * x[l];
+      finish(i, sum);
+    }
+  }
+}
+
+/** The product on the calling thread. */
+template <class T>
+void matrix_vector_serial(const MatrixVector<T>& p, int64_t from, int64_t to) {
+  matrix_vector_part(p, from, to, 0, p.k, [&](int64_t i, T sum) {
+    p.y[i * p.y_stride] = p.bias == nullptr ? sum : p.bias[i * p.bias_stride] + sum;
+  });
+}
+
+template <class T>
+void matrix_vector(Context* ctx, const MatrixVector<T>& p) {
+  const int64_t parts = chunk_count(ctx, p.m * p.k, kGrain);
+  if (p.m >= 16 * parts || parts == 1) {
+    const int64_t grain = ceil_div(p.m, parts);
+    return parallel_for(ctx, p.m, grain, [&](int64_t from, int64_t to) { matrix_vector_serial(p, from, to); });
+  }
+  T* partial = scratch_array<T>(ctx, parts * p.m);
+  parallel_each(ctx, parts, [&](int64_t part) {
+    matrix_vector_part(p, 0, p.m, p.k * part / parts, p.k * (part + 1) / parts,
+                       [&](int64_t i, T sum) { partial[part * p.m + i] = sum; });
+  });
+  for (int64_t i = 0; i < p.m; ++i) {
+    T sum = p.bias == nullptr ? T(0) : p.bias[i * p.bias_stride];
+    for (int64_t part = 0; part < parts; ++part) sum += partial[part * p.m + i];
+    p.y[i * p.y_stride] = sum;
+  }
+}
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

@@ -1,0 +1,138 @@
+// Vectors as wide as the registers of the instruction set, with the few operations that plain loops cannot express:
+// unaligned and partial loads and stores, sums across lanes, square transposes.
+#pragma once
+#include "core/view.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+/** The vector types of one element type. Arithmetic operators work on V as on a number, lane by lane. */
+template <class T>
+struct Simd {
+  static constexpr int lanes = kVectorBytes / static_cast<int>(sizeof(T));
+  typedef T V __attribute__((vector_size(kVectorBytes)));
+  typedef T Unaligned __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+using Vec = typename Simd<T>::V;
+
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename Simd<T>::Unaligned*>(p);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename Simd<T>::Unaligned*>(p) = v;
+}
+
+// The first n lanes, 0 <= n <= lanes. Lanes beyond are 0 on load, untouched on store; their memory is never accessed.
+#if defined(__AVX512F__)
+ATHANOR_ALWAYS_INLINE Vec<float> load_n(const float* p, int n) {
+  return reinterpret_cast<Vec<float>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p));
+}
+ATHANOR_ALWAYS_INLINE Vec<double> load_n(const double* p, int n) {
+  return reinterpret_cast<Vec<double>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), p));
+}
+ATHANOR_ALWAYS_INLINE void store_n(float* p, Vec<float> v, int n) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), reinterpret_cast<__m512>(v));
+}
+ATHANOR_ALWAYS_INLINE void store_n(double* p, Vec<double> v, int n) {
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1), reinterpret_cast<__m512d>(v));
+}
+#elif defined(__AVX2__)
+ATHANOR_ALWAYS_INLINE __m256i first_lanes(const float*, int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+ATHANOR_ALWAYS_INLINE __m256i first_lanes(const double*, int n) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+ATHANOR_ALWAYS_INLINE Vec<float> load_n(const float* p, int n) {
+  return reinterpret_cast<Vec<float>>(_mm256_maskload_ps(p, first_lanes(p, n)));
+}
+ATHANOR_ALWAYS_INLINE Vec<double> load_n(const double* p, int n) {
+  return reinterpret_cast<Vec<double>>(_mm256_maskload_pd(p, first_lanes(p, n)));
+}
+ATHANOR_ALWAYS_INLINE void store_n(float* p, Vec<float> v, int n) {
+  _mm256_maskstore_ps(p, first_lanes(p, n), reinterpret_cast<__m256>(v));
+}
+ATHANOR_ALWAYS_INLINE void store_n(double* p, Vec<double> v, int n) {
+  _mm256_maskstore_pd(p, first_lanes(p, n), reinterpret_cast<__m256d>(v));
+}
+#else
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> load_n(const T* p, int n) {
+  Vec<T> v = {};
+  for (int i = 0; i < Simd<T>::lanes; ++i)
+    if (i < n) v[i] = p[i];
+  return v;
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE void store_n(T* p, Vec<T> v, int n) {
+  for (int i = 0; i < Simd<T>::lanes; ++i)
+    if (i < n) p[i] = v[i];
+}
+#endif
+
+/** The sum of all lanes, halves first: the same order at every call. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T sum_lanes(Vec<T> v) {
+  alignas(kVectorBytes) T x[Simd<T>::lanes];
+  store(x, v);
+  for (int half = Simd<T>::lanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) x[i] += x[i + half];
+  return x[0];
+}
+
+#if defined(__GNUC__) && !defined(__clang__)
+/** Swaps the off-diagonal blocks of size `half` of the rows a and b = a + half: one stage of a square transpose. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void exchange_blocks(Vec<T>& a, Vec<T>& b, int half) {
+  constexpr int lanes = Simd<T>::lanes;
+  typedef decltype(a < b) Index;
+  Index low, high;
+  for (int i = 0; i < lanes; ++i) {
+    low[i] = (i & half) ? lanes + i - half : i;
+    high[i] = (i & half) ? lanes + i : i + half;
+  }
+  const Vec<T> first = __builtin_shuffle(a, b, low);
+  b = __builtin_shuffle(a, b, high);
+  a = first;
+}
+
+/** Transposes a square of lanes x lanes elements held in registers. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
+  constexpr int lanes = Simd<T>::lanes;
+#pragma GCC unroll 4
+  for (int half = 1; half < lanes; half *= 2) {
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i)
+      if (!(i & half)) exchange_blocks<T>(rows[i], rows[i + half], half);
+  }
+}
+#else
+template <class T>
+ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
+  constexpr int lanes = Simd<T>::lanes;
+  for (int i = 0; i < lanes; ++i)
+    for (int j = i + 1; j < lanes; ++j) {
+      const T swap = rows[i][j];
+      rows[i][j] = rows[j][i];
+      rows[j][i] = swap;
+    }
+}
+#endif
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
