@@ -38,6 +38,7 @@ export {
   zerosLike,
 } from './ops/create.js';
 export { all, any, mean, prod, type SumOptions, sum } from './ops/reduce.js';
+export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
 export {
   expand,
   flatten,

@@ -2,6 +2,7 @@
 import { Tensor } from '../tensor.js';
 import * as binary from './binary.js';
 import * as copy from './copy.js';
+import * as matmul from './matmul.js';
 import * as reduce from './reduce.js';
 import * as view from './view.js';
 
@@ -9,12 +10,13 @@ import * as view from './view.js';
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 type MethodsOf<Module> = { [Name in keyof Module]: Method<Module[Name]> };
 
-const modules = [binary, copy, reduce, view];
+const modules = [binary, copy, matmul, reduce, view];
 
 /** All op methods of a tensor. */
 export interface Methods
   extends MethodsOf<typeof binary>,
     MethodsOf<typeof copy>,
+    MethodsOf<typeof matmul>,
     MethodsOf<typeof reduce>,
     MethodsOf<typeof view> {}
 

@@ -1,0 +1,222 @@
+// Matrix products. Operands are read as they lie: a transposed view costs no copy.
+import { defineOp, type Meta, type RefArray } from '../define.js';
+import { apply } from '../dispatch.js';
+import { dtypes, promote } from '../dtype.js';
+import { fail, show } from '../errors.js';
+import { broadcastShapes, formatShape, numel, type Shape } from '../shape.js';
+import { Tensor } from '../tensor.js';
+
+const shapes = (a: Shape, b: Shape) => `a is ${formatShape(a)}, b is ${formatShape(b)}`;
+
+const bytesOf = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0);
+
+function checkDTypes(op: string, metas: readonly Meta[]): void {
+  for (const m of metas) {
+    if (m.dtype === 'bool') fail(op, 'operands must be numbers; cast bool first', show(metas.map((x) => x.dtype)));
+    if (m.dtype !== metas[0].dtype) fail(op, 'operands differ in dtype', show(metas.map((x) => x.dtype)));
+  }
+}
+
+/** The operands as tensors of one dtype, the one that they meet at. */
+function meet(op: string, tensors: readonly unknown[]): Tensor[] {
+  for (const t of tensors) if (!(t instanceof Tensor)) fail(op, 'operands must be tensors', show(t));
+  const given = tensors as readonly Tensor[];
+  const dtype = given.map((t) => t.dtype).reduce(promote);
+  return given.map((t) => t.cast(dtype));
+}
+
+/** Index of the operand's matrix that belongs to matrix `index` of the broadcast leading dimensions. */
+function matrixAt(shape: Shape, lead: Shape, index: number): number {
+  let rest = index;
+  let at = 0;
+  let step = 1;
+  for (let d = lead.length - 1; d >= 0; d--) {
+    const own = d - (lead.length - (shape.length - 2));
+    if (own >= 0) {
+      if (shape[own] !== 1) at += (rest % lead[d]) * step;
+      step *= shape[own];
+    }
+    rest = Math.floor(rest / lead[d]);
+  }
+  return at;
+}
+
+function matmulRef(a: RefArray, b: RefArray): RefArray {
+  const [m, k] = a.shape.slice(-2);
+  const n = b.shape[b.shape.length - 1];
+  const lead = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const shape = [...lead, m, n];
+  const data = new Float64Array(numel(shape));
+  for (let i = 0; i < numel(lead); i++) {
+    const atA = matrixAt(a.shape, lead, i) * m * k;
+    const atB = matrixAt(b.shape, lead, i) * k * n;
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++) {
+        let sum = 0;
+        for (let l = 0; l < k; l++) sum += a.data[atA + row * k + l] * b.data[atB + l * n + column];
+        data[(i * m + row) * n + column] = sum;
+      }
+    }
+  }
+  return { shape, data };
+}
+
+function checkInner(op: string, a: Shape, b: Shape): void {
+  if (a.length === 0 || b.length === 0) fail(op, 'operands need a dimension to sum over; use mul', shapes(a, b));
+  if (a[a.length - 1] !== b[Math.max(b.length - 2, 0)]) fail(op, 'inner sizes differ', shapes(a, b));
+}
+
+function checkLeading(a: Shape, b: Shape): Shape {
+  const [x, y] = [a.slice(0, -2), b.slice(0, -2)];
+  for (let d = 1; d <= Math.min(x.length, y.length); d++) {
+    const [m, n] = [x[x.length - d], y[y.length - d]];
+    if (m !== n && m !== 1 && n !== 1) fail('matmul', 'leading sizes do not broadcast', shapes(a, b));
+  }
+  return broadcastShapes('matmul', x, y);
+}
+
+/** x^T y for x [..., R, M] and y [..., R, N], all leading dimensions summed over: the gradient of a shared matrix. */
+function sharedGradient(x: Tensor, y: Tensor): Tensor {
+  const [m, n] = [x.shape[x.ndim - 1], y.shape[y.ndim - 1]];
+  const rows = numel(y.shape.slice(0, -1));
+  return matmul(x.reshape([rows, m]).transpose(), y.reshape([rows, n]));
+}
+
+const matmulOp = defineOp({
+  name: 'matmul',
+  inputs: ['a', 'b'],
+  infer: ([a, b]) => {
+    if (a.shape.length < 2 || b.shape.length < 2) fail('matmul', 'operands must be matrices', shapes(a.shape, b.shape));
+    checkDTypes('matmul', [a, b]);
+    checkInner('matmul', a.shape, b.shape);
+    const lead = checkLeading(a.shape, b.shape);
+    return { shape: [...lead, a.shape[a.shape.length - 2], b.shape[b.shape.length - 1]], dtype: a.dtype };
+  },
+  save: ['a', 'b'],
+  vjp: [
+    (g, { b }) => matmul(g, b.transpose()),
+    (g, { a, b }) => (b.ndim === 2 && a.ndim > 2 ? sharedGradient(a, g) : matmul(a.transpose(), g)),
+  ],
+  ref: ([a, b]) => matmulRef(a, b),
+  cost: ([a, b], [out]) => ({
+    flops: 2 * numel(out.shape) * a.shape[a.shape.length - 1],
+    bytes: bytesOf([a, b, out]),
+  }),
+});
+
+/**
+ * The matrix product of `a` [..., M, K] and `b` [..., K, N]: out [..., M, N] with out[i, j] = sum over k of a[i, k] b[k, j].
+ * Leading dimensions broadcast. A one-dimensional operand is a row (a) or a column (b) whose dimension then disappears:
+ * two vectors give a scalar, a matrix and a vector a vector. Operands of different dtypes meet at the higher one; integers
+ * wrap around. Throws when the inner sizes differ or the leading ones do not broadcast. Source: torch.matmul.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  const [x, y] = meet('matmul', [a, b]);
+  checkInner('matmul', x.shape, y.shape);
+  const [row, column] = [x.ndim === 1, y.ndim === 1];
+  const out = apply(matmulOp, [row ? x.unsqueeze(0) : x, column ? y.unsqueeze(1) : y], undefined);
+  if (row) return column ? out.reshape([]) : out.squeeze(-2);
+  return column ? out.squeeze(-1) : out;
+}
+
+function checkRanks(op: string, a: Tensor, b: Tensor, ranks: readonly [number, number]): void {
+  for (const t of [a, b]) if (!(t instanceof Tensor)) fail(op, 'operands must be tensors', show(t));
+  if (a.ndim !== ranks[0] || b.ndim !== ranks[1]) {
+    const word = (rank: number) => ['a scalar', 'a vector', 'a matrix', 'a batch of matrices'][rank];
+    fail(op, `a must be ${word(ranks[0])} and b ${word(ranks[1])}`, shapes(a.shape, b.shape));
+  }
+  checkInner(op, a.shape, b.shape);
+}
+
+/**
+ * The inner product of two vectors [K]: a scalar, the sum over k of a[k] b[k]. Throws when an operand is no vector or the
+ * sizes differ. Source: torch.dot.
+ */
+export function dot(a: Tensor, b: Tensor): Tensor {
+  checkRanks('dot', a, b, [1, 1]);
+  return matmul(a, b);
+}
+
+/** The outer product of two vectors: out [M, N] with out[i, j] = a[i] b[j]. Throws when an operand is no vector. */
+export function outer(a: Tensor, b: Tensor): Tensor {
+  for (const t of [a, b]) if (!(t instanceof Tensor)) fail('outer', 'operands must be tensors', show(t));
+  if (a.ndim !== 1 || b.ndim !== 1) fail('outer', 'a and b must be vectors', shapes(a.shape, b.shape));
+  return a.unsqueeze(1).mul(b);
+}
+
+/** The product of a matrix [M, K] and a vector [K]: a vector [M]. Throws when ranks or inner sizes differ from that. */
+export function mv(a: Tensor, b: Tensor): Tensor {
+  checkRanks('mv', a, b, [2, 1]);
+  return matmul(a, b);
+}
+
+/** The product of two matrices [M, K] and [K, N]: a matrix [M, N]. Throws when ranks or inner sizes differ from that. */
+export function mm(a: Tensor, b: Tensor): Tensor {
+  checkRanks('mm', a, b, [2, 2]);
+  return matmul(a, b);
+}
+
+/**
+ * The products of two batches of matrices [B, M, K] and [B, K, N]: [B, M, N]. Throws when ranks, batch sizes or inner
+ * sizes differ from that: nothing is broadcast. Source: torch.bmm.
+ */
+export function bmm(a: Tensor, b: Tensor): Tensor {
+  checkRanks('bmm', a, b, [3, 3]);
+  if (a.shape[0] !== b.shape[0]) fail('bmm', 'batch sizes differ', shapes(a.shape, b.shape));
+  return matmul(a, b);
+}
+
+// ---- linear
+
+function linearShapes(x: Shape, weight: Shape): string {
+  return `x is ${formatShape(x)}, weight is ${formatShape(weight)}`;
+}
+
+const linearOp = defineOp({
+  name: 'linear',
+  inputs: ['x', 'weight', 'bias'],
+  infer: (inputs) => {
+    const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
+    const given = linearShapes(x.shape, weight.shape);
+    checkDTypes('linear', inputs);
+    if (weight.shape.length !== 2) fail('linear', 'weight must be a matrix [out features, in features]', given);
+    if (x.shape.length === 0) fail('linear', 'x needs a dimension of features', given);
+    const [features, inner] = weight.shape;
+    if (x.shape[x.shape.length - 1] !== inner) fail('linear', 'inner sizes differ', given);
+    if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== features)) {
+      fail(
+        'linear',
+        `bias must be [${features}], one number an output`,
+        `bias is ${formatShape(bias.shape)}, ${given}`,
+      );
+    }
+    return { shape: [...x.shape.slice(0, -1), features], dtype: x.dtype };
+  },
+  save: ['x', 'weight'],
+  vjp: [(g, { weight }) => matmul(g, weight), (g, { x }) => sharedGradient(g, x), (g) => g],
+  ref: ([x, weight, bias]) => {
+    const [features, inner] = weight.shape;
+    const rows = numel(x.shape.slice(0, -1));
+    const data = new Float64Array(rows * features);
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < features; j++) {
+        let sum = bias === undefined ? 0 : bias.data[j];
+        for (let k = 0; k < inner; k++) sum += x.data[i * inner + k] * weight.data[j * inner + k];
+        data[i * features + j] = sum;
+      }
+    }
+    return { shape: [...x.shape.slice(0, -1), features], data };
+  },
+  cost: (inputs, [out]) => ({
+    flops: 2 * numel(out.shape) * inputs[1].shape[1] + (inputs.length > 2 ? numel(out.shape) : 0),
+    bytes: bytesOf([...inputs, out]),
+  }),
+});
+
+/**
+ * A linear layer: y = x W^T + bias for x [..., in], weight [out, in] and bias [out] (may be absent): [..., out].
+ * Throws when the sizes do not fit together. Source: torch.nn.functional.linear.
+ */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  return apply(linearOp, meet('linear', bias ? [x, weight, bias] : [x, weight]), undefined);
+}
