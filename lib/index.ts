@@ -37,8 +37,8 @@ export {
   zeros,
   zerosLike,
 } from './ops/create.js';
-export { all, any, mean, prod, type SumOptions, sum } from './ops/reduce.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
+export { all, any, mean, prod, type SumOptions, sum } from './ops/reduce.js';
 export {
   expand,
   flatten,

@@ -108,9 +108,9 @@ void multiply_serial(const Product<T, A, B, C>& p, T* workspace) {
 /** How a product is shared out among threads. */
 template <class T>
 struct Plan {
-  bool share_a, share_b;           // packed once for all, or by each item for itself
-  int64_t group_panels;            // panels of A that one round of items covers
-  int64_t group_columns;           // columns of B, likewise
+  bool share_a, share_b;  // packed once for all, or by each item for itself
+  int64_t group_panels;   // panels of A that one round of items covers
+  int64_t group_columns;  // columns of B, likewise
   int64_t item_panels, item_columns;
 
   Plan(int64_t m, int64_t n, int64_t k, int threads) {
@@ -124,7 +124,8 @@ struct Plan {
       share_a = share_b = true;
       item_panels = column_panels >= panels ? panels : 1;
       item_columns = column_panels >= panels ? width : group_columns;
-      if (min_of(panels, column_panels) > 1 && max_of(panels, column_panels) < threads) item_panels = 1, item_columns = width;
+      if (min_of(panels, column_panels) > 1 && max_of(panels, column_panels) < threads)
+        item_panels = 1, item_columns = width;
       return;
     }
     share_a = column_panels * width >= panels * rows;
@@ -188,7 +189,8 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C>& p) {
         const int64_t down = ceil_div(p1 - p0, plan.item_panels), across = ceil_div(j1 - j0, plan.item_columns);
         parallel_each(ctx, down * across, [&](int64_t item) {
           const int64_t i = p0 + item / across * plan.item_panels, j = j0 + item % across * plan.item_columns;
-          const int64_t i_end = min_of(i + plan.item_panels, p1), j_end = min_of(min_of(j + plan.item_columns, j1), p.n);
+          const int64_t i_end = min_of(i + plan.item_panels, p1),
+                        j_end = min_of(min_of(j + plan.item_columns, j1), p.n);
           const auto slot = slots.take();
           const T* a = shared_a + (panels.start(i) - panels.start(p0)) * k.size();
           const T* b = shared_b + (j - j0) * k.size();

@@ -22,7 +22,7 @@ struct Tile {
   static constexpr int rows = 6;
 #endif
   static constexpr int vectors = 2;
-  static constexpr int width = vectors * Simd<T>::lanes;
+  static constexpr int width = vectors * kLanes<T>;
 };
 
 /** What a tile of C starts from. */
@@ -41,20 +41,20 @@ struct TableRows {
 /** One call of the micro-kernel. */
 template <class T, class Rows>
 struct TileCall {
-  int64_t depth;     // K
-  const T* a;        // packed: depth x H
-  const T* b;        // row k begins at b + at(rows, k); whole vectors are read
+  int64_t depth;  // K
+  const T* a;     // packed: depth x H
+  const T* b;     // row k begins at b + at(rows, k); whole vectors are read
   Rows rows;
   T* c;
   int64_t c_stride;  // from row to row of C
   int columns;       // of C; 0 < columns <= vectors * lanes
   Start start;
-  const T* bias;     // of the tile's first row, or of its first column
+  const T* bias;  // of the tile's first row, or of its first column
 };
 
 template <class T, class Rows, int H, int N>
 void tile(const TileCall<T, Rows>& call) {
-  constexpr int lanes = Simd<T>::lanes;
+  constexpr int lanes = kLanes<T>;
   const int last = call.columns - (N - 1) * lanes;  // columns of the last vector
   T* const c = call.c;
   const int64_t c_stride = call.c_stride;
@@ -116,19 +116,31 @@ using TileFunction = void (*)(const TileCall<T, Rows>&);
 /** The micro-kernel for a tile of `height` rows and as many vectors as `columns` needs. */
 template <class T, class Rows>
 ATHANOR_ALWAYS_INLINE TileFunction<T, Rows> tile_function(int height, int columns) {
-#define ATHANOR_TILES(h) {tile<T, Rows, h, 1>, tile<T, Rows, h, 2>}
+#define ATHANOR_TILES(h) \
+  { tile<T, Rows, h, 1>, tile<T, Rows, h, 2> }
   static constexpr TileFunction<T, Rows> table[][2] = {
-      ATHANOR_TILES(1), ATHANOR_TILES(2),  ATHANOR_TILES(3),  ATHANOR_TILES(4),  ATHANOR_TILES(5),  ATHANOR_TILES(6),
+    ATHANOR_TILES(1),
+    ATHANOR_TILES(2),
+    ATHANOR_TILES(3),
+    ATHANOR_TILES(4),
+    ATHANOR_TILES(5),
+    ATHANOR_TILES(6),
 #if defined(__AVX512F__) || defined(__aarch64__)
-      ATHANOR_TILES(7), ATHANOR_TILES(8),  ATHANOR_TILES(9),  ATHANOR_TILES(10), ATHANOR_TILES(11), ATHANOR_TILES(12),
+    ATHANOR_TILES(7),
+    ATHANOR_TILES(8),
+    ATHANOR_TILES(9),
+    ATHANOR_TILES(10),
+    ATHANOR_TILES(11),
+    ATHANOR_TILES(12),
 #endif
 #if defined(__AVX512F__)
-      ATHANOR_TILES(13), ATHANOR_TILES(14),
+    ATHANOR_TILES(13),
+    ATHANOR_TILES(14),
 #endif
   };
 #undef ATHANOR_TILES
   static_assert(sizeof table / sizeof *table == Tile<T>::rows && Tile<T>::vectors == 2, "one kernel for every height");
-  return table[height - 1][columns > Simd<T>::lanes];
+  return table[height - 1][columns > kLanes<T>];
 }
 
 }  // namespace ATHANOR_ISA

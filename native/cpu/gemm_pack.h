@@ -10,7 +10,7 @@ namespace ATHANOR_ISA {
 /** Neighbours across the panel lie together in the source: rows are copied. */
 template <class T>
 void pack_rows(T* to, int width, int padded, const T* from, int64_t step, int64_t depth) {
-  constexpr int lanes = Simd<T>::lanes;
+  constexpr int lanes = kLanes<T>;
   for (int64_t k = 0; k < depth; ++k, to += padded, from += step) {
     int w = 0;
     for (; w + lanes <= width; w += lanes) store(to + w, load(from + w));
@@ -25,7 +25,7 @@ void pack_rows(T* to, int width, int padded, const T* from, int64_t step, int64_
 /** Neighbours along the depth lie together in the source: squares are transposed. */
 template <class T>
 void pack_columns(T* to, int width, int padded, const T* from, int64_t step, int64_t depth) {
-  constexpr int lanes = Simd<T>::lanes;
+  constexpr int lanes = kLanes<T>;
   for (int w = 0; w < padded; w += lanes) {
     const int rows = min_of(lanes, width - w), across = min_of(lanes, padded - w);
     for (int64_t k = 0; k < depth; k += lanes) {

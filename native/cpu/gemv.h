@@ -23,7 +23,7 @@ struct MatrixVector {
 /** y[0..H) as dot products along contiguous rows. Two accumulators a row hide the latency of the multiply-add. */
 template <class T, int H>
 ATHANOR_ALWAYS_INLINE void dot_rows(const T* a, int64_t across, const T* x, int64_t k, T* sums) {
-  constexpr int lanes = Simd<T>::lanes;
+  constexpr int lanes = kLanes<T>;
   Vec<T> even[H], odd[H];
   for (int h = 0; h < H; ++h) even[h] = odd[h] = Vec<T>{};
   int64_t i = 0;
@@ -47,7 +47,7 @@ ATHANOR_ALWAYS_INLINE void dot_rows(const T* a, int64_t across, const T* x, int6
 /** `count` neighbours of y as a sum of scaled contiguous pieces of A's columns; count <= N * lanes. */
 template <class T, int N>
 ATHANOR_ALWAYS_INLINE void add_columns(const T* a, int64_t along, const T* x, int64_t k, int count, T* sums) {
-  constexpr int lanes = Simd<T>::lanes;
+  constexpr int lanes = kLanes<T>;
   Vec<T> acc[N] = {};
   if (count == N * lanes) {
     for (int64_t i = 0; i < k; ++i)
@@ -67,7 +67,7 @@ ATHANOR_ALWAYS_INLINE void add_columns(const T* a, int64_t along, const T* x, in
 /** Rows [from, to) over the depth [k0, k1), each sum handed to finish(i, sum). */
 template <class T, class F>
 void matrix_vector_part(const MatrixVector<T>& p, int64_t from, int64_t to, int64_t k0, int64_t k1, const F& finish) {
-  constexpr int lanes = Simd<T>::lanes, wide = 8;
+  constexpr int lanes = kLanes<T>, wide = 8;
   const T* a = p.a + k0 * p.along;
   const T* x = p.x + k0;
   const int64_t k = k1 - k0;

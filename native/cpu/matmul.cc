@@ -1,7 +1,7 @@
-// matmul: out[..., M, N] = a[..., M, K] b[..., K, N], leading dimensions broadcast; linear: out[..., N] = x[..., K] W^T + bias.
-// Any strides: a transposed operand is read as it lies. Few large products are cut up among threads, many small ones are
-// shared out whole. Bound by the multiply-add units for M, N, K of a few dozen and more (2 M N K FLOPs), by the bandwidth
-// of the matrix where the other operand is a vector.
+// matmul: out[..., M, N] = a[..., M, K] b[..., K, N], leading dimensions broadcast; linear: out[..., N] = x[..., K] W^T
+// + bias. Any strides: a transposed operand is read as it lies. Few large products are cut up among threads, many small
+// ones are shared out whole. Bound by the multiply-add units for M, N, K of a few dozen and more (2 M N K FLOPs), by
+// the bandwidth of the matrix where the other operand is a vector.
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
 #include "cpu/gemm.h"
@@ -18,7 +18,7 @@ struct Products {
   int64_t a_row, a_step;  // steps in elements: from row to row and within a row
   int64_t b_row, b_step;
   int64_t out_row, out_step;
-  Walk<3> batch;  // out, a, b
+  Walk<3> batch;     // out, a, b
   const View* bias;  // one number a column of out, or null
 
   int64_t count() const { return batch.elements(); }
@@ -31,7 +31,8 @@ View leading(const View& v) {
   return out;
 }
 
-/** While b is the same for all products of a dimension and a's and out's rows go on evenly there, it only means more rows. */
+/** While b is the same for all products of a dimension and a's and out's rows go on evenly there, it only means more
+ * rows. */
 void fold_rows(Products& p) {
   Walk<3>& w = p.batch;
   while (w.ndim > 0) {
@@ -90,7 +91,8 @@ void offsets_of(const Walk<3>& w, int64_t i, int64_t (&at)[3]) {
   }
 }
 
-/** one(ctx, offsets) for every product: all threads on one after another, or, when they are many and small, one each. */
+/** one(ctx, offsets) for every product: all threads on one after another, or, when they are many and small, one each.
+ */
 template <class T, class F>
 void for_products(const Call& c, const Products& p, const F& one) {
   const int64_t count = p.count(), work = max_of<int64_t>(1, p.m * p.n * p.k);
@@ -197,37 +199,49 @@ struct Wrapping<int32_t> {
   using type = uint32_t;
 };
 
+/** One product for numbers of any kind, seen as what wraps. */
+template <class U>
+struct PlainProduct {
+  const U *a, *b, *bias;  // bias: null if there is none
+  U* out;
+  int64_t bias_step;
+};
+
 /** Rows of out in pieces that stay in the first-level cache while the depth goes by. */
 template <class U>
-void multiply_plain(const Call& c, const Products& p) {
+void multiply_plain_rows(const Products& p, const PlainProduct<U>& one, int64_t from, int64_t to) {
   constexpr int64_t piece = 1024;
-  const U* const bias = p.bias == nullptr ? nullptr : p.bias->as<const U>();
-  const int64_t bias_step = p.bias == nullptr ? 0 : p.bias->strides[0];
+  U sums[piece];
+  for (int64_t j0 = 0; j0 < p.n; j0 += piece) {
+    const int64_t n = min_of(piece, p.n - j0);
+    for (int64_t row = from; row < to; ++row) {
+      if (one.bias == nullptr)
+        for (int64_t j = 0; j < n; ++j) sums[j] = U(0);
+      else
+        for (int64_t j = 0; j < n; ++j) sums[j] = one.bias[(j0 + j) * one.bias_step];
+      for (int64_t k = 0; k < p.k; ++k) {
+        const U x = one.a[row * p.a_row + k * p.a_step];
+        const U* const y = one.b + k * p.b_row + j0 * p.b_step;
+        if (p.b_step == 1)
+          for (int64_t j = 0; j < n; ++j) sums[j] = static_cast<U>(sums[j] + x * y[j]);
+        else
+          for (int64_t j = 0; j < n; ++j) sums[j] = static_cast<U>(sums[j] + x * y[j * p.b_step]);
+      }
+      for (int64_t j = 0; j < n; ++j) one.out[row * p.out_row + (j0 + j) * p.out_step] = sums[j];
+    }
+  }
+}
+
+template <class U>
+void multiply_plain(const Call& c, const Products& p) {
+  const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, p.n * p.k));
   for (int64_t i = 0; i < p.count(); ++i) {
     int64_t at[3];
     offsets_of(p.batch, i, at);
-    const U* const a = c.in[0].as<const U>() + at[1];
-    const U* const b = c.in[1].as<const U>() + at[2];
-    U* const out = c.out[0].as<U>() + at[0];
-    const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, p.n * p.k));
-    parallel_for(c.ctx, p.m, grain, [&](int64_t from, int64_t to) {
-      U sums[piece];
-      for (int64_t j0 = 0; j0 < p.n; j0 += piece) {
-        const int64_t n = min_of(piece, p.n - j0);
-        for (int64_t row = from; row < to; ++row) {
-          for (int64_t j = 0; j < n; ++j) sums[j] = bias == nullptr ? U(0) : bias[(j0 + j) * bias_step];
-          for (int64_t k = 0; k < p.k; ++k) {
-            const U x = a[row * p.a_row + k * p.a_step];
-            const U* const y = b + k * p.b_row + j0 * p.b_step;
-            if (p.b_step == 1)
-              for (int64_t j = 0; j < n; ++j) sums[j] = static_cast<U>(sums[j] + x * y[j]);
-            else
-              for (int64_t j = 0; j < n; ++j) sums[j] = static_cast<U>(sums[j] + x * y[j * p.b_step]);
-          }
-          for (int64_t j = 0; j < n; ++j) out[row * p.out_row + (j0 + j) * p.out_step] = sums[j];
-        }
-      }
-    });
+    const PlainProduct<U> one = {c.in[0].as<const U>() + at[1], c.in[1].as<const U>() + at[2],
+                                 p.bias == nullptr ? nullptr : p.bias->as<const U>(), c.out[0].as<U>() + at[0],
+                                 p.bias == nullptr ? 0 : p.bias->strides[0]};
+    parallel_for(c.ctx, p.m, grain, [&](int64_t from, int64_t to) { multiply_plain_rows(p, one, from, to); });
   }
 }
 
@@ -253,14 +267,17 @@ void run_packed(const Call& c) {
 template <Products (*Of)(const Call&)>
 void run_plain(const Call& c) {
   const Products p = Of(c);
-  if (!with_numbers(c.in[0].dtype, [&](auto tag) {
-        multiply_plain<typename Wrapping<typename decltype(tag)::type>::type>(c, p);
-      }))
+  if (!with_numbers(c.in[0].dtype,
+                    [&](auto tag) { multiply_plain<typename Wrapping<typename decltype(tag)::type>::type>(c, p); }))
     refuse_dtype(c, c.in[0].dtype);
 }
 
-#define ATHANOR_PRODUCT_KERNELS(of) \
-  { {"vector", fits_vector<of>, run_vector<of>}, {"packed", fits_packed, run_packed<of>}, {"plain", nullptr, run_plain<of>} }
+#define ATHANOR_PRODUCT_KERNELS(of)                                                         \
+  {                                                                                         \
+    {"vector", fits_vector<of>, run_vector<of>}, {"packed", fits_packed, run_packed<of>}, { \
+      "plain", nullptr, run_plain<of>                                                       \
+    }                                                                                       \
+  }
 
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);
 const Kernel kernels_linear[] = ATHANOR_PRODUCT_KERNELS(products_of_linear);

@@ -1,7 +1,8 @@
-// Vectors as wide as the registers of the instruction set, with the few operations that plain loops cannot express:
-// unaligned and partial loads and stores, sums across lanes, square transposes.
+// What blocked kernels do with vectors beside arithmetic: unaligned and partial loads and stores, sums across lanes,
+// square transposes.
 #pragma once
 #include "core/view.h"
+#include "cpu/vectors.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -9,31 +10,18 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-#if defined(__AVX512F__)
-constexpr int kVectorBytes = 64;
-#elif defined(__AVX2__)
-constexpr int kVectorBytes = 32;
-#else
-constexpr int kVectorBytes = 16;
-#endif
-
-/** The vector types of one element type. Arithmetic operators work on V as on a number, lane by lane. */
 template <class T>
-struct Simd {
-  static constexpr int lanes = kVectorBytes / static_cast<int>(sizeof(T));
-  typedef T V __attribute__((vector_size(kVectorBytes)));
-  typedef T Unaligned __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
-};
+using Vec = typename Lanes<T>::type;
 template <class T>
-using Vec = typename Simd<T>::V;
+constexpr int kLanes = static_cast<int>(Lanes<T>::count);
 
 template <class T>
 ATHANOR_ALWAYS_INLINE Vec<T> load(const T* p) {
-  return *reinterpret_cast<const typename Simd<T>::Unaligned*>(p);
+  return load_lanes<T>(p);
 }
 template <class T>
 ATHANOR_ALWAYS_INLINE void store(T* p, Vec<T> v) {
-  *reinterpret_cast<typename Simd<T>::Unaligned*>(p) = v;
+  store_lanes(p, v);
 }
 
 // The first n lanes, 0 <= n <= lanes. Lanes beyond are 0 on load, untouched on store; their memory is never accessed.
@@ -73,13 +61,13 @@ ATHANOR_ALWAYS_INLINE void store_n(double* p, Vec<double> v, int n) {
 template <class T>
 ATHANOR_ALWAYS_INLINE Vec<T> load_n(const T* p, int n) {
   Vec<T> v = {};
-  for (int i = 0; i < Simd<T>::lanes; ++i)
+  for (int i = 0; i < kLanes<T>; ++i)
     if (i < n) v[i] = p[i];
   return v;
 }
 template <class T>
 ATHANOR_ALWAYS_INLINE void store_n(T* p, Vec<T> v, int n) {
-  for (int i = 0; i < Simd<T>::lanes; ++i)
+  for (int i = 0; i < kLanes<T>; ++i)
     if (i < n) p[i] = v[i];
 }
 #endif
@@ -87,9 +75,9 @@ ATHANOR_ALWAYS_INLINE void store_n(T* p, Vec<T> v, int n) {
 /** The sum of all lanes, halves first: the same order at every call. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T sum_lanes(Vec<T> v) {
-  alignas(kVectorBytes) T x[Simd<T>::lanes];
+  alignas(kVectorBytes) T x[kLanes<T>];
   store(x, v);
-  for (int half = Simd<T>::lanes / 2; half > 0; half /= 2)
+  for (int half = kLanes<T> / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) x[i] += x[i + half];
   return x[0];
 }
@@ -98,7 +86,7 @@ ATHANOR_ALWAYS_INLINE T sum_lanes(Vec<T> v) {
 /** Swaps the off-diagonal blocks of size `half` of the rows a and b = a + half: one stage of a square transpose. */
 template <class T>
 ATHANOR_ALWAYS_INLINE void exchange_blocks(Vec<T>& a, Vec<T>& b, int half) {
-  constexpr int lanes = Simd<T>::lanes;
+  constexpr int lanes = kLanes<T>;
   typedef decltype(a < b) Index;
   Index low, high;
   for (int i = 0; i < lanes; ++i) {
@@ -112,8 +100,8 @@ ATHANOR_ALWAYS_INLINE void exchange_blocks(Vec<T>& a, Vec<T>& b, int half) {
 
 /** Transposes a square of lanes x lanes elements held in registers. */
 template <class T>
-ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
-  constexpr int lanes = Simd<T>::lanes;
+ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
+  constexpr int lanes = kLanes<T>;
 #pragma GCC unroll 4
   for (int half = 1; half < lanes; half *= 2) {
 #pragma GCC unroll 16
@@ -123,8 +111,8 @@ ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
 }
 #else
 template <class T>
-ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
-  constexpr int lanes = Simd<T>::lanes;
+ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
+  constexpr int lanes = kLanes<T>;
   for (int i = 0; i < lanes; ++i)
     for (int j = i + 1; j < lanes; ++j) {
       const T swap = rows[i][j];

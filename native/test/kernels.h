@@ -1,4 +1,5 @@
-// Kernels called by hand: every kernel of an op at every instruction set, on buffers of exactly the size they may touch.
+// Kernels called by hand: every kernel of an op at every instruction set, on buffers of exactly the size they may
+// touch.
 #pragma once
 #include <cstring>
 #include <functional>
@@ -20,7 +21,8 @@ inline const OpKernels* find_kernels(const IsaLevel& level, const char* op) {
   return nullptr;
 }
 
-/** A context that says it has `threads` threads and runs the items of a loop backwards: no result may depend on order. */
+/** A context that says it has `threads` threads and runs the items of a loop backwards: no result may depend on order.
+ */
 class TestContext : public Context {
  public:
   explicit TestContext(int n) {
@@ -108,7 +110,8 @@ inline void each_kernel(const char* op, const std::vector<View>& in, const View&
     CHECK(kernels != nullptr);
     for (int k = 0; k < kernels->count; ++k) {
       TestContext context(threads);
-      const Call call{in.data(), &out, attrs.data(), static_cast<int>(in.size()), 1, static_cast<int>(attrs.size()), &context};
+      const Call call{in.data(), &out, attrs.data(), static_cast<int>(in.size()), 1, static_cast<int>(attrs.size()),
+                      &context};
       if (kernels->kernels[k].fits != nullptr && !kernels->kernels[k].fits(call)) continue;
       reset();
       kernels->kernels[k].run(call);

@@ -46,9 +46,9 @@ struct Expected {
   void check(const Array<T>& out, const std::string& where, const std::string& size) const {
     for (size_t i = 0; i < value.size(); ++i)
       if (!(std::abs(out.data[i] - value[i]) <= bound[i]))
-        test::fail(__FILE__, __LINE__, where + " " + size + ": element " + std::to_string(i) + " is " +
-                                           std::to_string(out.data[i]) + ", not " +
-                                           std::to_string(static_cast<double>(value[i])));
+        test::fail(__FILE__, __LINE__,
+                   where + " " + size + ": element " + std::to_string(i) + " is " + std::to_string(out.data[i]) +
+                       ", not " + std::to_string(static_cast<double>(value[i])));
   }
 };
 
@@ -79,12 +79,12 @@ TEST(matmul_is_right_for_every_small_size) {
 }
 
 TEST(matmul_is_right_on_every_blocking_path) {
-  const int64_t sizes[][3] = {
-      {300, 33, 600},  // many rows: items pack their rows
-      {29, 517, 300},  // many columns
-      {100, 90, 700},  // few tiles: both factors packed first
-      {13, 30, 9000},  // one tile and a long depth: the depth is shared out
-      {200, 300, 513}, {1, 3000, 70}, {3000, 1, 70}, {1, 5, 40000}, {1, 1, 100000}, {700, 700, 3}};
+  const int64_t sizes[][3] = {{300, 33, 600},  // many rows: items pack their rows
+                              {29, 517, 300},  // many columns
+                              {100, 90, 700},  // few tiles: both factors packed first
+                              {13, 30, 9000},  // one tile and a long depth: the depth is shared out
+                              {200, 300, 513}, {1, 3000, 70},  {3000, 1, 70},
+                              {1, 5, 40000},   {1, 1, 100000}, {700, 700, 3}};
   for (const auto& s : sizes)
     for (int way = 0; way < 4; ++way)
       for (int threads : {1, 3}) {
@@ -110,23 +110,25 @@ TEST(matmul_broadcasts_leading_dimensions) {
       auto a = Array<float>::random({2, 1, 5, 6}, 3);
       auto b = shared ? Array<float>::random({6, 7}, 4) : Array<float>::random({3, 6, 7}, 4);
       Array<float> out(shared ? std::vector<int64_t>{2, 1, 5, 7} : std::vector<int64_t>{2, 3, 5, 7});
-      each_kernel("matmul", {a.view(), b.view()}, out.view(), {}, threads, [&] { out.data.assign(out.data.size(), -9); },
-                  [&](const std::string& where) {
-                    for (size_t i = 0; i < out.data.size(); ++i) {
-                      const size_t column = i % 7, row = i / 7 % 5, product = i / 35;
-                      const size_t of_a = shared ? product : product / 3, of_b = shared ? 0 : product % 3;
-                      double sum = 0;
-                      for (size_t k = 0; k < 6; ++k)
-                        sum += double(a.data[(of_a * 5 + row) * 6 + k]) * b.data[(of_b * 6 + k) * 7 + column];
-                      if (!(std::abs(out.data[i] - sum) < 1e-5)) test::fail(__FILE__, __LINE__, where);
-                    }
-                  });
+      each_kernel(
+          "matmul", {a.view(), b.view()}, out.view(), {}, threads, [&] { out.data.assign(out.data.size(), -9); },
+          [&](const std::string& where) {
+            for (size_t i = 0; i < out.data.size(); ++i) {
+              const size_t column = i % 7, row = i / 7 % 5, product = i / 35;
+              const size_t of_a = shared ? product : product / 3, of_b = shared ? 0 : product % 3;
+              double sum = 0;
+              for (size_t k = 0; k < 6; ++k)
+                sum += double(a.data[(of_a * 5 + row) * 6 + k]) * b.data[(of_b * 6 + k) * 7 + column];
+              if (!(std::abs(out.data[i] - sum) < 1e-5)) test::fail(__FILE__, __LINE__, where);
+            }
+          });
     }
 }
 
 TEST(linear_adds_its_bias_once) {
   for (int threads : {1, 3})
-    for (const auto& s : {std::vector<int64_t>{1, 1, 1}, {5, 3, 4}, {1, 70, 300}, {40, 1, 600}, {33, 70, 700}, {3, 5, 0}}) {
+    for (const auto& s :
+         {std::vector<int64_t>{1, 1, 1}, {5, 3, 4}, {1, 70, 300}, {40, 1, 600}, {33, 70, 700}, {3, 5, 0}}) {
       const int64_t m = s[0], n = s[1], k = s[2];
       auto x = Array<float>::random({m, k}, 5), weight = Array<float>::random({n, k}, 6);
       auto bias = Array<float>::random({2 * n}, 7);
@@ -137,9 +139,10 @@ TEST(linear_adds_its_bias_once) {
       stepped.strides[0] = 2;
       Array<float> out({m, n});
       const Expected<float> expected(x, weight, false, true, m, n, k, dense.data());
-      each_kernel("linear", {x.view(), weight.view(), stepped}, out.view(), {}, threads,
-                  [&] { out.data.assign(out.data.size(), -9); },
-                  [&](const std::string& where) { expected.check(out, where, std::to_string(n)); });
+      each_kernel(
+          "linear", {x.view(), weight.view(), stepped}, out.view(), {}, threads,
+          [&] { out.data.assign(out.data.size(), -9); },
+          [&](const std::string& where) { expected.check(out, where, std::to_string(n)); });
     }
 }
 
@@ -148,17 +151,19 @@ TEST(matmul_passes_nan_and_infinity_on_and_keeps_them_apart) {
   for (int64_t n : {1, 5, 16, 17, 33, 40})
     for (int64_t m : {1, 7, 15}) {
       auto a = Array<float>::random({m, 9}, 8), b = Array<float>::random({9, n}, 9);
-      a.data[4] = inf;                                  // row 0, k 4
-      b.data[static_cast<size_t>(4 * n + n - 1)] = 0;   // k 4, last column: inf * 0
+      a.data[4] = inf;                                 // row 0, k 4
+      b.data[static_cast<size_t>(4 * n + n - 1)] = 0;  // k 4, last column: inf * 0
       if (n > 1) b.data[static_cast<size_t>(4 * n)] = 1;
       Array<float> out({m, n});
-      each_kernel("matmul", {a.view(), b.view()}, out.view(), {}, 1, [] {}, [&](const std::string& where) {
-        const auto at = [&](int64_t i, int64_t j) { return out.data[static_cast<size_t>(i * n + j)]; };
-        bool good = std::isnan(at(0, n - 1)) && (n == 1 || at(0, 0) == inf);
-        for (int64_t i = 1; i < m; ++i)
-          for (int64_t j = 0; j < n; ++j) good = good && std::isfinite(at(i, j));
-        if (!good) test::fail(__FILE__, __LINE__, where);
-      });
+      each_kernel(
+          "matmul", {a.view(), b.view()}, out.view(), {}, 1, [] {},
+          [&](const std::string& where) {
+            const auto at = [&](int64_t i, int64_t j) { return out.data[static_cast<size_t>(i * n + j)]; };
+            bool good = std::isnan(at(0, n - 1)) && (n == 1 || at(0, 0) == inf);
+            for (int64_t i = 1; i < m; ++i)
+              for (int64_t j = 0; j < n; ++j) good = good && std::isfinite(at(i, j));
+            if (!good) test::fail(__FILE__, __LINE__, where);
+          });
     }
 }
 
@@ -167,6 +172,7 @@ TEST(matmul_of_integers_wraps_around) {
   a.data = {2147483647, 65536};
   b.data = {3, 65537};
   const uint32_t sum = 2147483647u * 3u + 65536u * 65537u;
-  each_kernel("matmul", {a.view(), b.view()}, out.view(), {}, 1, [] {},
-              [&](const std::string&) { CHECK_EQUAL(static_cast<uint32_t>(out.data[0]), sum); });
+  each_kernel(
+      "matmul", {a.view(), b.view()}, out.view(), {}, 1, [] {},
+      [&](const std::string&) { CHECK_EQUAL(static_cast<uint32_t>(out.data[0]), sum); });
 }
