@@ -161,7 +161,8 @@ function checkTarget(name: string, target: Tensor, meta: Meta): void {
     const given = `target is ${target.describe()}, result is ${formatShape(meta.shape)} ${meta.dtype}`;
     fail(name, 'the target has another shape or dtype than the result', given);
   }
-  if (target.shape.some((size, d) => size > 1 && target.strides[d] === 0)) {
+  // A contiguous empty tensor has strides of 0 too.
+  if (target.size > 0 && target.shape.some((size, d) => size > 1 && target.strides[d] === 0)) {
     fail(name, 'an expanded tensor cannot be written in place', target.describe());
   }
 }

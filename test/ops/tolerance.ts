@@ -16,8 +16,10 @@ export interface Tolerance {
 }
 
 /**
- * The tolerance for an output of an op. Adding up n terms of size m leaves, whatever they cancel to, an error of about
- * sqrt(n) m epsilon: n is taken from the row's own count of operations, m from the largest input.
+ * The tolerance for an output of an op. Adding up n terms of size m one after another passes through partial sums of
+ * about sqrt(n) m, and rounds each of them: whatever they cancel to, n roundings of that size leave sqrt(n) times as much
+ * again, n m epsilon / 4 at the ends of the distribution. n is taken from the row's own count of operations, m from the
+ * largest input; the root keeps a short sum's few roundings apart.
  */
 export function toleranceOf(
   op: Op<never>,
@@ -37,6 +39,6 @@ export function toleranceOf(
   const terms = Math.max(1, op.cost(inputs, outputs, attrs).flops / results);
   return {
     relative: roundings * epsilon[dtype],
-    absolute: 2 * Math.sqrt(terms) * largest * epsilon[dtype],
+    absolute: (2 * Math.sqrt(terms) + terms / 4) * largest * epsilon[dtype],
   };
 }

@@ -1,0 +1,105 @@
+import { arange, eye, matmul, ones, tensor, zeros } from '../../../lib/index.js';
+import type { Case, ErrorCase } from '../case.js';
+
+const product = (a: number[], b: number[]): Case => ({ inputs: [{ shape: a }, { shape: b }] });
+
+export const cases: Record<string, Case[]> = {
+  matmul: [
+    product([2, 3], [3, 4]),
+    product([1, 1], [1, 1]),
+    product([1, 37], [37, 5]), // a row
+    product([5, 37], [37, 1]), // a column
+    product([1, 40], [40, 1]),
+    product([15, 9], [9, 33]), // ragged tiles
+    product([29, 70], [70, 17]),
+    product([3, 300], [300, 2]), // more than one cut of the depth
+    product([2, 3, 4], [2, 4, 5]),
+    product([3, 2, 4], [4, 5]), // one matrix for all
+    product([2, 4], [3, 4, 5]),
+    product([2, 1, 3, 4], [5, 4, 2]),
+    product([3, 1, 4], [3, 4, 1]),
+    product([2, 3, 1, 4], [2, 1, 4, 2]),
+    product([0, 3], [3, 4]),
+    product([2, 0], [0, 4]), // an empty sum is 0
+    product([2, 3], [3, 0]),
+    product([0, 2, 3], [3, 4]),
+  ],
+  linear: [
+    { inputs: [{ shape: [4, 3] }, { shape: [5, 3] }, { shape: [5] }] },
+    { inputs: [{ shape: [4, 3] }, { shape: [5, 3] }] },
+    { inputs: [{ shape: [3] }, { shape: [5, 3] }, { shape: [5] }] },
+    { inputs: [{ shape: [7] }, { shape: [1, 7] }, { shape: [1] }] },
+    { inputs: [{ shape: [2, 3, 4] }, { shape: [6, 4] }, { shape: [6] }] },
+    { inputs: [{ shape: [2, 3, 4] }, { shape: [6, 4] }] },
+    { inputs: [{ shape: [1, 33] }, { shape: [17, 33] }, { shape: [17] }] },
+    { inputs: [{ shape: [19, 270] }, { shape: [35, 270] }, { shape: [35] }] },
+    { inputs: [{ shape: [3, 0] }, { shape: [4, 0] }, { shape: [4] }] },
+    { inputs: [{ shape: [0, 3] }, { shape: [4, 3] }, { shape: [4] }] },
+  ],
+};
+
+export const errors: ErrorCase[] = [
+  {
+    name: 'inner sizes',
+    call: () => zeros([2, 3]).matmul(zeros([4, 5])),
+    message: 'matmul: inner sizes differ: a is [2, 3], b is [4, 5]',
+  },
+  {
+    name: 'inner sizes of a vector',
+    call: () => zeros([2, 3]).matmul(zeros([4])),
+    message: 'matmul: inner sizes differ: a is [2, 3], b is [4]',
+  },
+  {
+    name: 'leading sizes',
+    call: () => zeros([2, 3, 4]).matmul(zeros([3, 4, 5])),
+    message: 'matmul: leading sizes do not broadcast: a is [2, 3, 4], b is [3, 4, 5]',
+  },
+  {
+    name: 'a scalar operand',
+    call: () => tensor(2).matmul(zeros([2, 3])),
+    message: 'matmul: operands need a dimension to sum over; use mul: a is [], b is [2, 3]',
+  },
+  {
+    name: 'an operand that is no tensor',
+    call: () => matmul(zeros([2, 3]), [[1, 2]] as never),
+    message: /^matmul: operands must be tensors: /,
+  },
+  {
+    name: 'bool operands',
+    call: () => eye(2).cast('bool').matmul(eye(2).cast('bool')),
+    message: /^matmul: operands must be numbers; cast bool first/,
+  },
+  {
+    name: 'dot of matrices',
+    call: () => ones([2, 2]).dot(ones([2])),
+    message: 'dot: a must be a vector and b a vector',
+  },
+  { name: 'dot of other sizes', call: () => ones([2]).dot(ones([3])), message: 'dot: inner sizes differ' },
+  { name: 'outer of a matrix', call: () => ones([2, 2]).outer(ones([2])), message: 'outer: a and b must be vectors' },
+  {
+    name: 'mv of a matrix',
+    call: () => ones([2, 2]).mv(ones([2, 2])),
+    message: 'mv: a must be a matrix and b a vector',
+  },
+  { name: 'mm of a vector', call: () => ones([2]).mm(ones([2, 2])), message: 'mm: a must be a matrix and b a matrix' },
+  {
+    name: 'bmm of other batches',
+    call: () => ones([2, 2, 3]).bmm(ones([1, 3, 2])),
+    message: 'bmm: batch sizes differ: a is [2, 2, 3], b is [1, 3, 2]',
+  },
+  {
+    name: 'linear with other features',
+    call: () => ones([32, 10]).linear(ones([5, 20])),
+    message: 'linear: inner sizes differ: x is [32, 10], weight is [5, 20]',
+  },
+  {
+    name: 'linear with a bias of another size',
+    call: () => ones([3, 4]).linear(ones([5, 4]), arange(4)),
+    message: 'linear: bias must be [5], one number an output: bias is [4], x is [3, 4], weight is [5, 4]',
+  },
+  {
+    name: 'linear with a weight that is no matrix',
+    call: () => ones([3, 4]).linear(ones([4])),
+    message: 'linear: weight must be a matrix [out features, in features]',
+  },
+];
