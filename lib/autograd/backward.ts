@@ -61,7 +61,9 @@ class Pass {
 
   run(): void {
     for (let node = this.queue.pop(); node !== undefined; node = this.queue.pop()) this.visit(node);
-    for (const [leaf, g] of this.leaves) this.deliver(leaf, runHooks(leaf.hooks, g));
+    // All hooks run before the first gradient is handed over: one that throws leaves every leaf as it was.
+    const complete = [...this.leaves].map(([leaf, g]) => [leaf, runHooks(leaf.hooks, g, this.createGraph)] as const);
+    for (const [leaf, g] of complete) this.deliver(leaf, g);
   }
 
   private visit(node: GradNode): void {
@@ -71,9 +73,9 @@ class Pass {
     for (let i = 0; i < gs.length; i++) {
       const g = gs[i];
       if (g === null) continue;
-      gs[i] = runHooks(node.hooks?.[i], g);
+      gs[i] = runHooks(node.hooks?.[i], g, this.createGraph);
       const t = capture?.get(i);
-      if (t !== undefined) this.deliver(t, (gs[i] as Tensor).alias());
+      if (t !== undefined) this.deliver(t, this.createGraph ? (gs[i] as Tensor) : (gs[i] as Tensor).alias());
     }
     const needs = node.edges.map((e) => e !== null && ('leaf' in e || this.wanted === null || this.wanted.has(e.node)));
     if (needs.some((n) => n)) this.gradients(node, gs, needs);
@@ -124,9 +126,19 @@ function addInto(old: Tensor, g: Tensor): Tensor {
 }
 
 /** Hooks see, and may keep, tensors of their own: the pass frees its own when it is done with them. */
-function runHooks(hooks: readonly GradHook[] | null | undefined, g: Tensor): Tensor {
+function runHooks(hooks: readonly GradHook[] | null | undefined, g: Tensor, createGraph: boolean): Tensor {
   let out = g;
-  for (const hook of hooks ?? []) out = hook(out.alias())?.alias() ?? out;
+  // A copy of the list: hooks may remove themselves.
+  for (const hook of [...(hooks ?? [])]) {
+    const replacement: unknown = hook(createGraph ? out : out.alias()) ?? undefined;
+    if (replacement === undefined) continue;
+    if (!(replacement instanceof Tensor)) fail('hook', 'a hook returns a tensor or nothing', show(replacement));
+    if (!sameShape(replacement.shape, g.shape) || replacement.dtype !== g.dtype) {
+      const given = `returned ${replacement.describe()}, gradient ${g.describe()}`;
+      fail('hook', 'the returned gradient must be of the same shape and dtype', given);
+    }
+    out = createGraph ? replacement : replacement.alias();
+  }
   return out;
 }
 
@@ -201,13 +213,22 @@ function nodesTowards(outputs: readonly Tensor[], targets: readonly Tensor[]): S
   return wanted;
 }
 
+/** A gradient to keep: in memory of its own, where later passes can add to it. */
+function owned(g: Tensor): Tensor {
+  const repeats = g.shape.some((size, d) => size > 1 && g.strides[d] === 0);
+  if (g.storage.exclusive && !repeats) return g;
+  const copy = g.clone();
+  g.dispose();
+  return copy;
+}
+
 /** Tensor.backward: see there. */
 export function backward(t: Tensor, given: Tensor | undefined, options: BackwardOptions): void {
   const createGraph = options.createGraph ?? false;
   const seed = seedFor('backward', t, given, createGraph);
   const pass = new Pass(createGraph, options.retainGraph ?? createGraph, null, null, (leaf, g) => {
     if (leaf.grad === null) {
-      leaf.grad = g;
+      leaf.grad = createGraph ? g : owned(g);
     } else if (createGraph || leaf.grad.requiresGrad) {
       leaf.grad = leaf.grad.add(g);
     } else {
@@ -262,8 +283,8 @@ export function grad(
     });
     pass.run();
   });
-  const results = inputs.map((t) => {
-    const g = found.get(t);
+  const results = inputs.map((t, i) => {
+    const g = inputs.indexOf(t) === i || createGraph ? found.get(t) : found.get(t)?.alias();
     if (g === undefined && !options.allowUnused) {
       fail('grad', 'the outputs do not depend on this input (allowUnused gives null instead)', t.describe());
     }

@@ -1,4 +1,6 @@
 // What is recorded of an op call: which op, which inputs it depends on, and the tensors its gradient will read.
+
+import { context } from '../context.js';
 import type { Meta, Op, Saved } from '../define.js';
 import type { Operand } from '../dispatch.js';
 import { fail } from '../errors.js';
@@ -30,7 +32,10 @@ class SavedTensor {
         `${t.describe()} at version ${t.storage.version}, saved at ${this.version}`,
       );
     }
-    return t.disposed ? t.revived() : t;
+    if (!t.disposed) return t;
+    const revived = t.revived();
+    context().scope?.push(revived);
+    return revived;
   }
 
   release(): void {

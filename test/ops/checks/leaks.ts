@@ -1,13 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { memory, type Tensor, tensor } from '../../../lib/index.js';
+import { collectGarbage } from '../../support/garbage.js';
 import { call, disposeAll, dtypesFor, operands } from '../run.js';
 import { drawCase, packed, valuesOf } from '../values.js';
 import { rowCheck } from './check.js';
 import { notDifferentiable } from './gradient.js';
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 /** After forward, backward and dispose() nothing is left, without any help of the garbage collector. */
 export const leaks = rowCheck('leaks', 'leak', ({ op, cases }, seed) => {
