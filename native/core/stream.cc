@@ -28,7 +28,7 @@ Task& Stream::begin() {
 }
 
 std::shared_ptr<const Failure> Stream::run_inline(Task& task) {
-  depend_on_peer(task);
+  depend_on_peer(task, submitted_);  // done by the time anyone can ask: nothing to wait for
   if (task.after != 0) peer_->wait(task.after);
   auto failure = execute(task);
   task.clear();
@@ -37,7 +37,7 @@ std::shared_ptr<const Failure> Stream::run_inline(Task& task) {
 
 uint64_t Stream::submit(Task& task) {
   if (!executor_.joinable()) executor_ = std::thread([this] { run(); });
-  depend_on_peer(task);
+  depend_on_peer(task, task.sequence);
   bytes_in_flight_.fetch_add(task.output_bytes, std::memory_order_relaxed);
   ++submitted_;
   published_.store(submitted_, std::memory_order_seq_cst);
@@ -59,15 +59,15 @@ void Stream::wait(uint64_t sequence) {
   waiters_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// A reader waits for the peer's last write, a writer also for its last read.
-void Stream::depend_on_peer(Task& task) {
+// A reader waits for the peer's last write, a writer also for its last read. `sequence` is what the peer will wait for.
+void Stream::depend_on_peer(Task& task, uint64_t sequence) {
   const int peer = 1 - index_;
   const auto touch = [&](Storage* s, bool writes) {
     if (s == nullptr) return;
     const uint64_t needed = writes ? s->last_use[peer] : s->last_write[peer];
     if (needed > task.after) task.after = needed;
-    s->last_use[index_] = task.sequence;
-    if (writes) s->last_write[index_] = task.sequence;
+    s->last_use[index_] = sequence;
+    if (writes) s->last_write[index_] = sequence;
   };
   for (int i = 0; i < task.n_operands; ++i) touch(task.operands[static_cast<size_t>(i)].storage, i >= task.n_in);
   touch(task.read.storage, false);

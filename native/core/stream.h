@@ -50,7 +50,7 @@ class Stream {
  private:
   void run();
   void run_task(Task& task);
-  void depend_on_peer(Task& task);
+  void depend_on_peer(Task& task, uint64_t sequence);
 
   const int index_;
   Stream* peer_ = nullptr;
