@@ -4,8 +4,10 @@ export { type DerivativeOptions, hvp, jvp, type Like, type Tensors, vjp } from '
 export { type Checked, type GradcheckOptions, gradcheck, gradgradcheck } from './autograd/gradcheck.js';
 export { enableGrad, isGradEnabled, noGrad } from './autograd/modes.js';
 export type { GradHook } from './autograd/tape.js';
+export type { Dataset } from './data/dataset.js';
 export { type SyntheticDigitsOptions, syntheticDigits } from './data/digits/index.js';
 export type { ImageSplits, LabelledImages } from './data/images.js';
+export { DataLoader, type DataLoaderOptions } from './data/loader.js';
 export { loadMnist, type MnistOptions, type MnistPlace, mnistPlaces } from './data/mnist.js';
 export { devices } from './device.js';
 export type { DataOf, DType, TypedArray } from './dtype.js';

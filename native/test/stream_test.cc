@@ -185,3 +185,16 @@ TEST(stream_runs_inline_what_is_cheap) {
   CHECK_EQUAL(static_cast<double*>(x->data())[2], 7.0);
   x->release();
 }
+
+TEST(stream_leaves_nothing_to_wait_for_after_inline_work) {
+  Streams s;
+  Storage *x = doubles(3), *y = doubles(3);
+  CHECK(s.load.run_inline(fill(s.load, x, 3, 7)) == nullptr);
+  // Nothing was ever submitted to the other stream, so a wait for it would not end.
+  CHECK(s.compute.run_inline(add(s.compute, x, x, y, 3)) == nullptr);
+  s.compute.wait(s.compute.submit(add(s.compute, y, x, y, 3, Role::inout)));
+  CHECK(s.load.run_inline(fill(s.load, x, 3, 0, Role::inout)) == nullptr);
+  CHECK_EQUAL(static_cast<double*>(y->data())[2], 21.0);
+  x->release();
+  y->release();
+}
