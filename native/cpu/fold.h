@@ -2,7 +2,7 @@
 // Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth. Split over results where there are
 // enough, else over the longest folded dimension, with partial results combined in the order of the pieces.
 //
-// Accuracy: a float32 accumulator lane takes at most 128 elements before it is folded into a float64 one, so the error
+// Accuracy: a float32 accumulator lane takes at most 32 additions before it is folded into a float64 one, so the error
 // of a sum stays near one rounding however long it is.
 //
 // A functor F for input type T has: Acc (accumulator), start<A>(), of(A x) applied to each element, fold(V a, V b) for
@@ -17,7 +17,7 @@ namespace athanor {
 namespace ATHANOR_ISA {
 
 /** Elements (or rows) that one accumulator lane folds before it is folded into its wide twin. */
-constexpr int64_t kNarrowRun = 128;
+constexpr int64_t kNarrowRun = 32;
 
 template <class F, class T>
 struct Fold {
@@ -29,35 +29,51 @@ struct Fold {
   ATHANOR_ALWAYS_INLINE A load(const T* x) { return F::of(static_cast<A>(*x)); }
 
   /** Folds n elements that lie side by side. */
-  static W row(const T* x, int64_t n) {
-    W total = F::template start<W>();
-    if (n >= kLanes) {
-      // Four chains hide the latency of an addition.
-      constexpr int64_t kStep = 4 * kLanes, kRun = kNarrowRun * kStep;
-      W wide[kLanes];
-      for (int64_t l = 0; l < kLanes; ++l) wide[l] = total;
-      while (n >= kLanes) {
-        V a = splat<A>(F::template start<A>()), b = a, c = a, d = a;
-        const int64_t run = min_of(n, kRun);
-        int64_t i = 0;
-        for (; i + kStep <= run; i += kStep) {
-          a = F::fold(a, F::of(load_lanes<A>(x + i)));
-          b = F::fold(b, F::of(load_lanes<A>(x + i + kLanes)));
-          c = F::fold(c, F::of(load_lanes<A>(x + i + 2 * kLanes)));
-          d = F::fold(d, F::of(load_lanes<A>(x + i + 3 * kLanes)));
-        }
-        for (; i + kLanes <= run; i += kLanes) a = F::fold(a, F::of(load_lanes<A>(x + i)));
-        a = F::fold(F::fold(a, b), F::fold(c, d));
-        for (int64_t l = 0; l < kLanes; ++l) wide[l] = F::fold(wide[l], static_cast<W>(a[l]));
-        x += i;
-        n -= i;
-      }
-      for (int64_t half = kLanes / 2; half > 0; half /= 2)
-        for (int64_t l = 0; l < half; ++l) wide[l] = F::fold(wide[l], wide[l + half]);
-      total = wide[0];
+  ATHANOR_ALWAYS_INLINE W row(const T* x, int64_t n) { return n < kRun ? short_row(x, n) : long_row(x, n); }
+
+  // Four chains hide the latency of an addition.
+  static constexpr int64_t kStep = 4 * kLanes, kRun = kNarrowRun * kStep;
+
+  /** A vector's worth of partial results of at most kRun elements; what is left at the end is fewer than kLanes. */
+  ATHANOR_ALWAYS_INLINE V lanes_of(const T* x, int64_t n) {
+    V a = splat<A>(F::template start<A>()), b = a, c = a, d = a;
+    int64_t i = 0;
+    for (; i + kStep <= n; i += kStep) {
+      a = F::fold(a, F::of(load_lanes<A>(x + i)));
+      b = F::fold(b, F::of(load_lanes<A>(x + i + kLanes)));
+      c = F::fold(c, F::of(load_lanes<A>(x + i + 2 * kLanes)));
+      d = F::fold(d, F::of(load_lanes<A>(x + i + 3 * kLanes)));
     }
-    for (int64_t i = 0; i < n; ++i) total = F::fold(total, static_cast<W>(load(x + i)));
-    return total;
+    for (; i + kLanes <= n; i += kLanes) a = F::fold(a, F::of(load_lanes<A>(x + i)));
+    return F::fold(F::fold(a, b), F::fold(c, d));
+  }
+
+  ATHANOR_ALWAYS_INLINE W short_row(const T* x, int64_t n) {
+    A total = F::template start<A>();
+    if (n >= kLanes) {
+      A lanes[kLanes];
+      store_lanes<A>(lanes, lanes_of(x, n));
+      for (int64_t half = kLanes / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half; ++l) lanes[l] = F::fold(lanes[l], lanes[l + half]);
+      total = lanes[0];
+      x += n / kLanes * kLanes;
+      n %= kLanes;
+    }
+    for (int64_t i = 0; i < n; ++i) total = F::fold(total, load(x + i));
+    return static_cast<W>(total);
+  }
+
+  static W long_row(const T* x, int64_t n) {
+    W wide[kLanes];
+    for (int64_t l = 0; l < kLanes; ++l) wide[l] = F::template start<W>();
+    for (; n >= kRun; x += kRun, n -= kRun) {
+      A lanes[kLanes];
+      store_lanes<A>(lanes, lanes_of(x, kRun));
+      for (int64_t l = 0; l < kLanes; ++l) wide[l] = F::fold(wide[l], static_cast<W>(lanes[l]));
+    }
+    for (int64_t half = kLanes / 2; half > 0; half /= 2)
+      for (int64_t l = 0; l < half; ++l) wide[l] = F::fold(wide[l], wide[l + half]);
+    return F::fold(wide[0], short_row(x, n));
   }
 
   /** Folds n elements with a step between them. */
@@ -73,13 +89,23 @@ struct Fold {
     return total;
   }
 
-  /** emit(flat index, output offset, value) for results [begin, end), where the innermost dimension is folded. */
+  /**
+   * emit(flat index, output offset, step, values, n): n results, `step` apart in the output. Here for results
+   * [begin, end) where the innermost dimension is folded, one at a time.
+   */
   template <class Emit>
   static void rows(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
     const FoldDim inner = p.n_folded > 0 ? p.folded[p.n_folded - 1] : FoldDim{1, 1, 0};
     const int outer = p.n_folded > 0 ? p.n_folded - 1 : 0;
     const int64_t repeats = inner.size > 0 ? p.count / inner.size : 0;
     Odometer at = Odometer::at(p.kept, p.n_kept, begin);
+    if (repeats == 1 && inner.in == 1) {
+      for (int64_t o = begin; o < end; ++o, at.next()) {
+        const W value = row(x + at.in, inner.size);
+        emit(o, at.out, 0, &value, 1);
+      }
+      return;
+    }
     for (int64_t o = begin; o < end; ++o, at.next()) {
       W total = F::template start<W>();
       Odometer r = Odometer::at(p.folded, outer, 0);
@@ -87,7 +113,7 @@ struct Fold {
         const T* from = x + at.in + r.in;
         total = F::fold(total, inner.in == 1 ? row(from, inner.size) : strided_row(from, inner.size, inner.in));
       }
-      emit(o, at.out, total);
+      emit(o, at.out, 0, &total, 1);
     }
   }
 
@@ -96,28 +122,32 @@ struct Fold {
   /** wide[c] = fold of column c over all folded dimensions, for n <= kColumns columns `step` apart. */
   static void columns_of(const FoldPlan& p, const T* x, int64_t n, int64_t step, W* wide) {
     A acc[kColumns];
-    for (int64_t c = 0; c < n; ++c) wide[c] = F::template start<W>();
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
-    for (int64_t row = 0; row < p.count;) {
+    int64_t row = 0;
+    for (bool first = true; first || row < p.count; first = false) {
       const int64_t stop = min_of(p.count, row + 8 * kNarrowRun);
       for (int64_t c = 0; c < n; ++c) acc[c] = F::template start<A>();
       for (; row + 8 <= stop; row += 8) {
         const T* from[8];
         for (int k = 0; k < 8; ++k, r.next()) from[k] = x + r.in;
-        if (step == 1)
+        if (step == 1) {
           fold_8(acc, from, n, int64_t{1});
-        else
+        } else {
           fold_8(acc, from, n, step);
+        }
       }
       for (; row < stop; ++row, r.next()) {
-        const T* from = x + r.in;
-        if (step == 1)
-          fold_1(acc, from, n, int64_t{1});
-        else
-          fold_1(acc, from, n, step);
+        if (step == 1) {
+          fold_1(acc, x + r.in, n, int64_t{1});
+        } else {
+          fold_1(acc, x + r.in, n, step);
+        }
       }
-#pragma omp simd
-      for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], static_cast<W>(acc[c]));
+      if (first) {
+        for (int64_t c = 0; c < n; ++c) wide[c] = static_cast<W>(acc[c]);
+      } else {
+        for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], static_cast<W>(acc[c]));
+      }
     }
   }
 
@@ -144,7 +174,7 @@ struct Fold {
   static void narrow_columns(const FoldPlan& p, const T* x, int64_t n, W* wide) {
     const FoldDim last = p.folded[p.n_folded - 1];
     const int64_t group = min_of(last.size, ceil_div(kGrouped, n)), whole = last.size / group;
-    W grouped[kGrouped + kNarrow];
+    W grouped[kColumns];
     FoldPlan part = p;
     FoldDim& inner = part.folded[p.n_folded - 1];
     inner = {whole, last.in * group, 0};
@@ -160,7 +190,7 @@ struct Fold {
     for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], grouped[c]);
   }
 
-  /** emit(flat index, output offset, value) for results [begin, end), where the innermost dimension is kept. */
+  /** As rows(), where the innermost dimension is kept. */
   template <class Emit>
   static void columns(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
     W wide[kColumns];
@@ -173,7 +203,7 @@ struct Fold {
         narrow_columns(p, x + at.in, n, wide);
       else
         columns_of(p, x + at.in, n, inner.in, wide);
-      for (int64_t c = 0; c < n; ++c) emit(o + c, at.out + c * inner.out, wide[c]);
+      emit(o, at.out, inner.out, wide, n);
       o += n;
     }
   }
@@ -192,7 +222,13 @@ struct Fold {
     const T* x = c.in[0].as<const T>();
     A* out = c.out[0].as<A>();
     const W count = static_cast<W>(p.count);
-    const auto finish = [&](int64_t, int64_t at, W a) { out[at] = static_cast<A>(F::finish(a, count)); };
+    const auto finish = [&](int64_t, int64_t at, int64_t step, const W* v, int64_t n) {
+      if (step == 1) {
+        for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<A>(F::finish(v[i], count));
+      } else {
+        for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<A>(F::finish(v[i], count));
+      }
+    };
 
     const int64_t pieces = chunk_count(c.ctx, p.outputs * p.count, kGrain);
     // Below these many results a piece, rows would be dealt out unevenly and columns would not fill vectors.
@@ -213,13 +249,16 @@ struct Fold {
       own.folded[longest].size = end - begin;
       own.count = p.count / size * (end - begin);
       W* to = partial + i * p.outputs;
-      part(own, x + begin * p.folded[longest].in, 0, p.outputs, [&](int64_t o, int64_t, W a) { to[o] = a; });
+      part(own, x + begin * p.folded[longest].in, 0, p.outputs,
+           [&](int64_t o, int64_t, int64_t, const W* v, int64_t n) {
+             for (int64_t k = 0; k < n; ++k) to[o + k] = v[k];
+           });
     });
     Odometer at = Odometer::at(p.kept, p.n_kept, 0);
     for (int64_t o = 0; o < p.outputs; ++o, at.next()) {
       W total = partial[o];
       for (int64_t i = 1; i < splits; ++i) total = F::fold(total, partial[i * p.outputs + o]);
-      finish(o, at.out, total);
+      finish(o, at.out, 0, &total, 1);
     }
   }
 };
