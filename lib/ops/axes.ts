@@ -1,8 +1,8 @@
 // What the ops that work along axes share: their arguments, their shape rule and how their references see the input.
 import type { Cost, Meta, RefArray } from '../define.js';
-import { dtypes } from '../dtype.js';
+import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
-import { checkAxes, checkAxis, numel, reducedShape, type Shape } from '../shape.js';
+import { checkAxes, checkAxis, formatShape, numel, reducedShape, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 
 /** Attributes of an op that takes axes away. */
@@ -26,6 +26,12 @@ export function checkTensor(op: string, x: unknown, what = 'x'): Tensor {
 /** The tensor as float32 unless it has a float dtype already. */
 export function asFloat(x: Tensor): Tensor {
   return x.isFloat ? x : x.cast('float32');
+}
+
+/** Throws unless an input of a row has a float dtype (one of `allowed`, when given). */
+export function checkKind(op: string, x: Meta, what = 'x', allowed: readonly DType[] = ['float32', 'float64']): void {
+  if (!allowed.includes(x.dtype))
+    fail(op, `${what} must be ${allowed.join(' or ')}`, `${formatShape(x.shape)} ${x.dtype}`);
 }
 
 /** Throws unless trailing options are an object. */
@@ -67,7 +73,7 @@ export function foldedCount(shape: Shape, axes: readonly number[]): number {
 export function checkNotEmpty(op: string, x: Meta, axes: readonly number[]): void {
   if (foldedCount(x.shape, axes) > 0) return;
   const reducible = numel(reducedShape(x.shape, axes, false)) > 0;
-  if (reducible) fail(op, 'there is no element to choose from', `[${x.shape.join(', ')}] along ${show(axes)}`);
+  if (reducible) fail(op, 'there is no element to choose from', `${formatShape(x.shape)} along ${show(axes)}`);
 }
 
 /** A reduced tensor repeated along the axes that it lost: the shape of the input again. */

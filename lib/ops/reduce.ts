@@ -8,6 +8,7 @@ import {
   type Axes,
   asFloat,
   axesOf,
+  checkKind,
   checkTensor,
   costPerElement,
   foldedCount,
@@ -23,19 +24,26 @@ export interface SumOptions extends KeepDims {
   readonly dtype?: DType;
 }
 
+interface DTypes {
+  /** The result's dtype. Default: the input's. */
+  readonly result: (dtype: DType) => DType;
+  /** Default: all. */
+  readonly takes: readonly DType[];
+}
+
 /** A reduction to one value for each combination of the remaining indices. */
 function reduction(
   name: string,
   fold: (values: Float64Array) => number,
-  { dtype, ...rest }: Pick<Row<Axes>, 'vjp' | 'save'> & { readonly dtype?: (x: DType) => DType },
+  { result = (dtype) => dtype, takes, ...rest }: Pick<Row<Axes>, 'vjp' | 'save'> & Partial<DTypes>,
 ): Op<Axes> {
   return defineOp<Axes>({
     name,
     inputs: ['x'],
-    infer: ([x], { axes, keepDims }) => ({
-      shape: reducedShape(x.shape, axes, keepDims),
-      dtype: dtype === undefined ? x.dtype : dtype(x.dtype),
-    }),
+    infer: ([x], { axes, keepDims }) => {
+      if (takes !== undefined) checkKind(name, x, 'x', takes);
+      return { shape: reducedShape(x.shape, axes, keepDims), dtype: result(x.dtype) };
+    },
     pack: packAxes,
     ref: ([x]: readonly RefArray[], attrs: Axes) => foldRef(x, attrs, fold),
     cost: costPerElement(1),
@@ -44,17 +52,17 @@ function reduction(
 }
 
 const total = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
+const floats: readonly DType[] = ['float32', 'float64'];
 const wholeSums = (dtype: DType): DType => (dtype === 'float64' || dtype === 'float32' ? dtype : 'int32');
 
 const sumOp = reduction('sum', total, {
-  dtype: wholeSums,
+  result: wholeSums,
   vjp: [(g, _saved, { attrs, inputs }) => spread(g, inputs[0].shape, attrs.axes)],
 });
 
 /**
  * The sum of the elements along the given axes (all, when absent): `out = sum_i x_i`; 0 where there are none. Integers and
- * booleans add up to int32, which wraps around; float32 partial sums are combined in float64, so the error does not grow
- * with the number of elements. Throws when there is no such axis, or when one is named twice.
+ * booleans add up to int32, which wraps around; float32 elements are added up in float64 and rounded once. Throws when there is no such axis, or when one is named twice.
  */
 export function sum(x: Tensor, axis?: number | readonly number[], options: SumOptions = {}): Tensor {
   const attrs = axesOf('sum', x, axis, options);
@@ -62,6 +70,7 @@ export function sum(x: Tensor, axis?: number | readonly number[], options: SumOp
 }
 
 const meanOp = reduction('mean', (values) => total(values) / values.length, {
+  takes: floats,
   vjp: [
     (g, _saved, { attrs, inputs }) =>
       spread(g.mul(1 / foldedCount(inputs[0].shape, attrs.axes)), inputs[0].shape, attrs.axes),
@@ -100,7 +109,7 @@ function productOfOthers(x: Tensor, axis: number): Tensor {
 }
 
 const prodOp = reduction('prod', (values) => values.reduce((a, b) => a * b, 1), {
-  dtype: wholeSums,
+  result: wholeSums,
   save: ['x'],
   vjp: [
     (g, { x }, { attrs: { axes } }) => {
@@ -126,8 +135,8 @@ export function prod(x: Tensor, axis?: number | readonly number[], options: SumO
   return apply(prodOp, [options.dtype === undefined ? x : x.cast(checkDType('prod', options.dtype))], attrs);
 }
 
-const anyOp = reduction('any', (values) => Number(values.some((v) => v !== 0)), { vjp: ['none'] });
-const allOp = reduction('all', (values) => Number(values.every((v) => v !== 0)), { vjp: ['none'] });
+const anyOp = reduction('any', (values) => Number(values.some((v) => v !== 0)), { takes: ['bool'], vjp: ['none'] });
+const allOp = reduction('all', (values) => Number(values.every((v) => v !== 0)), { takes: ['bool'], vjp: ['none'] });
 
 /**
  * Whether any element along the given axes (all, when absent) is true, or not 0; false where there are none. Returns bool.

@@ -1,12 +1,10 @@
 // The loops behind the REDUCE lines of ops.def: any set of axes of any layout folded with one functor.
-// Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth. Split over results where there are
-// enough, else over the longest folded dimension, with partial results combined in the order of the pieces.
+// Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth, also where float32 is converted to
+// float64 on the way. Split over results where there are enough, else over the longest folded dimension, with partial
+// results combined in the order of the pieces.
 //
-// Accuracy: a float32 accumulator lane takes at most 32 additions before it is folded into a float64 one, so the error
-// of a sum stays near one rounding however long it is.
-//
-// A functor F for input type T has: Acc (accumulator), start<A>(), of(A x) applied to each element, fold(V a, V b) for
-// numbers or vectors, finish(W a, W n) for the folded value of n elements.
+// A functor F for input type T has: Acc<T> (accumulator), start<A>(), of(A x) applied to each element, fold(V a, V b)
+// for numbers or vectors, finish(A a, A n) for the folded value of n elements.
 #pragma once
 #include "cpu/dtypes.h"
 #include "cpu/fold_plan.h"
@@ -16,71 +14,55 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-/** Elements (or rows) that one accumulator lane folds before it is folded into its wide twin. */
-constexpr int64_t kNarrowRun = 32;
+/** What a fold of T, accumulated in A, is stored as: float32 sums as float32, whole sums as the integers they wrap to.
+ */
+template <class T, class A>
+struct FoldResult {
+  using type = A;
+};
+template <>
+struct FoldResult<float, double> {
+  using type = float;
+};
 
 template <class F, class T>
 struct Fold {
   using A = typename F::template Acc<T>;
-  using W = m::Wide<A>;
+  using R = typename FoldResult<T, A>::type;
   static constexpr int64_t kLanes = Lanes<A>::count;
   using V = typename Lanes<A>::type;
 
   ATHANOR_ALWAYS_INLINE A load(const T* x) { return F::of(static_cast<A>(*x)); }
+  ATHANOR_ALWAYS_INLINE V load_vector(const T* x) { return F::of(load_lanes<A>(x)); }
 
   /** Folds n elements that lie side by side. */
-  ATHANOR_ALWAYS_INLINE W row(const T* x, int64_t n) { return n < kRun ? short_row(x, n) : long_row(x, n); }
-
-  // Four chains hide the latency of an addition.
-  static constexpr int64_t kStep = 4 * kLanes, kRun = kNarrowRun * kStep;
-
-  /** A vector's worth of partial results of at most kRun elements; what is left at the end is fewer than kLanes. */
-  ATHANOR_ALWAYS_INLINE V lanes_of(const T* x, int64_t n) {
-    V a = splat<A>(F::template start<A>()), b = a, c = a, d = a;
-    int64_t i = 0;
-    for (; i + kStep <= n; i += kStep) {
-      a = F::fold(a, F::of(load_lanes<A>(x + i)));
-      b = F::fold(b, F::of(load_lanes<A>(x + i + kLanes)));
-      c = F::fold(c, F::of(load_lanes<A>(x + i + 2 * kLanes)));
-      d = F::fold(d, F::of(load_lanes<A>(x + i + 3 * kLanes)));
-    }
-    for (; i + kLanes <= n; i += kLanes) a = F::fold(a, F::of(load_lanes<A>(x + i)));
-    return F::fold(F::fold(a, b), F::fold(c, d));
-  }
-
-  ATHANOR_ALWAYS_INLINE W short_row(const T* x, int64_t n) {
+  ATHANOR_ALWAYS_INLINE A row(const T* x, int64_t n) {
     A total = F::template start<A>();
     if (n >= kLanes) {
+      // Four chains hide the latency of an addition.
+      V a = splat<A>(total), b = a, c = a, d = a;
+      for (; n >= 4 * kLanes; n -= 4 * kLanes, x += 4 * kLanes) {
+        a = F::fold(a, load_vector(x));
+        b = F::fold(b, load_vector(x + kLanes));
+        c = F::fold(c, load_vector(x + 2 * kLanes));
+        d = F::fold(d, load_vector(x + 3 * kLanes));
+      }
+      for (; n >= kLanes; n -= kLanes, x += kLanes) a = F::fold(a, load_vector(x));
       A lanes[kLanes];
-      store_lanes<A>(lanes, lanes_of(x, n));
+      store_lanes<A>(lanes, F::fold(F::fold(a, b), F::fold(c, d)));
       for (int64_t half = kLanes / 2; half > 0; half /= 2)
         for (int64_t l = 0; l < half; ++l) lanes[l] = F::fold(lanes[l], lanes[l + half]);
       total = lanes[0];
-      x += n / kLanes * kLanes;
-      n %= kLanes;
     }
     for (int64_t i = 0; i < n; ++i) total = F::fold(total, load(x + i));
-    return static_cast<W>(total);
-  }
-
-  static W long_row(const T* x, int64_t n) {
-    W wide[kLanes];
-    for (int64_t l = 0; l < kLanes; ++l) wide[l] = F::template start<W>();
-    for (; n >= kRun; x += kRun, n -= kRun) {
-      A lanes[kLanes];
-      store_lanes<A>(lanes, lanes_of(x, kRun));
-      for (int64_t l = 0; l < kLanes; ++l) wide[l] = F::fold(wide[l], static_cast<W>(lanes[l]));
-    }
-    for (int64_t half = kLanes / 2; half > 0; half /= 2)
-      for (int64_t l = 0; l < half; ++l) wide[l] = F::fold(wide[l], wide[l + half]);
-    return F::fold(wide[0], short_row(x, n));
+    return total;
   }
 
   /** Folds n elements with a step between them. */
-  static W strided_row(const T* x, int64_t n, int64_t step) {
+  static A strided_row(const T* x, int64_t n, int64_t step) {
     constexpr int64_t kPiece = 512;  // fits L1 beside what is read
     T piece[kPiece];
-    W total = F::template start<W>();
+    A total = F::template start<A>();
     for (int64_t i = 0; i < n; i += kPiece) {
       const int64_t k = min_of(kPiece, n - i);
       for (int64_t j = 0; j < k; ++j) piece[j] = x[(i + j) * step];
@@ -101,13 +83,13 @@ struct Fold {
     Odometer at = Odometer::at(p.kept, p.n_kept, begin);
     if (repeats == 1 && inner.in == 1) {
       for (int64_t o = begin; o < end; ++o, at.next()) {
-        const W value = row(x + at.in, inner.size);
+        const A value = row(x + at.in, inner.size);
         emit(o, at.out, 0, &value, 1);
       }
       return;
     }
     for (int64_t o = begin; o < end; ++o, at.next()) {
-      W total = F::template start<W>();
+      A total = F::template start<A>();
       Odometer r = Odometer::at(p.folded, outer, 0);
       for (int64_t i = 0; i < repeats; ++i, r.next()) {
         const T* from = x + at.in + r.in;
@@ -117,36 +99,27 @@ struct Fold {
     }
   }
 
-  static constexpr int64_t kColumns = 1024;  // accumulators of both widths fit L1
+  static constexpr int64_t kColumns = 1024;  // their accumulators and eight rows of them fit L1
 
-  /** wide[c] = fold of column c over all folded dimensions, for n <= kColumns columns `step` apart. */
-  static void columns_of(const FoldPlan& p, const T* x, int64_t n, int64_t step, W* wide) {
-    A acc[kColumns];
+  /** acc[c] = fold of column c over all folded dimensions, for n <= kColumns columns `step` apart. */
+  static void columns_of(const FoldPlan& p, const T* x, int64_t n, int64_t step, A* acc) {
+    for (int64_t c = 0; c < n; ++c) acc[c] = F::template start<A>();
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
     int64_t row = 0;
-    for (bool first = true; first || row < p.count; first = false) {
-      const int64_t stop = min_of(p.count, row + 8 * kNarrowRun);
-      for (int64_t c = 0; c < n; ++c) acc[c] = F::template start<A>();
-      for (; row + 8 <= stop; row += 8) {
-        const T* from[8];
-        for (int k = 0; k < 8; ++k, r.next()) from[k] = x + r.in;
-        if (step == 1) {
-          fold_8(acc, from, n, int64_t{1});
-        } else {
-          fold_8(acc, from, n, step);
-        }
-      }
-      for (; row < stop; ++row, r.next()) {
-        if (step == 1) {
-          fold_1(acc, x + r.in, n, int64_t{1});
-        } else {
-          fold_1(acc, x + r.in, n, step);
-        }
-      }
-      if (first) {
-        for (int64_t c = 0; c < n; ++c) wide[c] = static_cast<W>(acc[c]);
+    for (; row + 8 <= p.count; row += 8) {
+      const T* from[8];
+      for (int k = 0; k < 8; ++k, r.next()) from[k] = x + r.in;
+      if (step == 1) {
+        fold_8(acc, from, n, int64_t{1});
       } else {
-        for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], static_cast<W>(acc[c]));
+        fold_8(acc, from, n, step);
+      }
+    }
+    for (; row < p.count; ++row, r.next()) {
+      if (step == 1) {
+        fold_1(acc, x + r.in, n, int64_t{1});
+      } else {
+        fold_1(acc, x + r.in, n, step);
       }
     }
   }
@@ -171,62 +144,64 @@ struct Fold {
   // row.
   static constexpr int64_t kNarrow = 64, kGrouped = 256;
 
-  static void narrow_columns(const FoldPlan& p, const T* x, int64_t n, W* wide) {
+  static void narrow_columns(const FoldPlan& p, const T* x, int64_t n, A* acc) {
     const FoldDim last = p.folded[p.n_folded - 1];
     const int64_t group = min_of(last.size, ceil_div(kGrouped, n)), whole = last.size / group;
-    W grouped[kColumns];
+    A grouped[kColumns];
     FoldPlan part = p;
     FoldDim& inner = part.folded[p.n_folded - 1];
     inner = {whole, last.in * group, 0};
     part.count = p.count / last.size * whole;
     columns_of(part, x, n * group, 1, grouped);
-    for (int64_t c = 0; c < n; ++c) wide[c] = grouped[c];
+    for (int64_t c = 0; c < n; ++c) acc[c] = grouped[c];
     for (int64_t g = 1; g < group; ++g)
-      for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], grouped[g * n + c]);
+      for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], grouped[g * n + c]);
     if (whole * group == last.size) return;
     inner = {last.size - whole * group, last.in, 0};
     part.count = p.count / last.size * inner.size;
     columns_of(part, x + whole * group * last.in, n, 1, grouped);
-    for (int64_t c = 0; c < n; ++c) wide[c] = F::fold(wide[c], grouped[c]);
+    for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], grouped[c]);
   }
 
   /** As rows(), where the innermost dimension is kept. */
   template <class Emit>
   static void columns(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
-    W wide[kColumns];
+    A acc[kColumns];
     const FoldDim inner = p.kept[p.n_kept - 1];
-    const bool dense = p.n_folded > 0 && inner.in == 1 && p.folded[p.n_folded - 1].in == inner.size;
+    const bool dense = p.n_folded > 0 && p.count > 0 && inner.in == 1 && p.folded[p.n_folded - 1].in == inner.size;
     for (int64_t o = begin; o < end;) {
       const Odometer at = Odometer::at(p.kept, p.n_kept, o);
       const int64_t n = min_of(min_of(end - o, inner.size - at.index[p.n_kept - 1]), kColumns);
-      if (dense && n == inner.size && n < kNarrow)
-        narrow_columns(p, x + at.in, n, wide);
-      else
-        columns_of(p, x + at.in, n, inner.in, wide);
-      emit(o, at.out, inner.out, wide, n);
+      if (dense && n == inner.size && n < kNarrow) {
+        narrow_columns(p, x + at.in, n, acc);
+      } else {
+        columns_of(p, x + at.in, n, inner.in, acc);
+      }
+      emit(o, at.out, inner.out, acc, n);
       o += n;
     }
   }
 
   template <class Emit>
   static void part(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
-    if (p.by_rows)
+    if (p.by_rows) {
       rows(p, x, begin, end, emit);
-    else
+    } else {
       columns(p, x, begin, end, emit);
+    }
   }
 
   static void run(const Call& c) {
     const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
     if (p.outputs == 0) return;
     const T* x = c.in[0].as<const T>();
-    A* out = c.out[0].as<A>();
-    const W count = static_cast<W>(p.count);
-    const auto finish = [&](int64_t, int64_t at, int64_t step, const W* v, int64_t n) {
+    R* out = c.out[0].as<R>();
+    const A count = static_cast<A>(p.count);
+    const auto finish = [&](int64_t, int64_t at, int64_t step, const A* a, int64_t n) {
       if (step == 1) {
-        for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<A>(F::finish(v[i], count));
+        for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<R>(F::finish(a[i], count));
       } else {
-        for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<A>(F::finish(v[i], count));
+        for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<R>(F::finish(a[i], count));
       }
     };
 
@@ -242,21 +217,21 @@ struct Fold {
     for (int d = 1; d < p.n_folded; ++d)
       if (p.folded[d].size > p.folded[longest].size) longest = d;
     const int64_t size = p.folded[longest].size, splits = min_of(pieces, size);
-    W* partial = static_cast<W*>(c.ctx->scratch(c.ctx, static_cast<size_t>(splits * p.outputs) * sizeof(W)));
+    A* partial = static_cast<A*>(c.ctx->scratch(c.ctx, static_cast<size_t>(splits * p.outputs) * sizeof(A)));
     parallel_each(c.ctx, splits, [&](int64_t i) {
       const int64_t begin = size * i / splits, end = size * (i + 1) / splits;
       FoldPlan own = p;
       own.folded[longest].size = end - begin;
       own.count = p.count / size * (end - begin);
-      W* to = partial + i * p.outputs;
+      A* to = partial + i * p.outputs;
       part(own, x + begin * p.folded[longest].in, 0, p.outputs,
-           [&](int64_t o, int64_t, int64_t, const W* v, int64_t n) {
-             for (int64_t k = 0; k < n; ++k) to[o + k] = v[k];
+           [&](int64_t o, int64_t, int64_t, const A* a, int64_t n) {
+             for (int64_t k = 0; k < n; ++k) to[o + k] = a[k];
            });
     });
     Odometer at = Odometer::at(p.kept, p.n_kept, 0);
     for (int64_t o = 0; o < p.outputs; ++o, at.next()) {
-      W total = partial[o];
+      A total = partial[o];
       for (int64_t i = 1; i < splits; ++i) total = F::fold(total, partial[i * p.outputs + o]);
       finish(o, at.out, 0, &total, 1);
     }

@@ -33,8 +33,9 @@ struct Odometer {
     o.dims = dims;
     o.n = n;
     for (int d = n - 1; d >= 0; --d) {
-      o.index[d] = flat % dims[d].size;
-      flat /= dims[d].size;
+      const int64_t size = dims[d].size > 0 ? dims[d].size : 1;  // the one place of an empty list is never read
+      o.index[d] = flat % size;
+      flat /= size;
       o.in += o.index[d] * dims[d].in;
       o.out += o.index[d] * dims[d].out;
     }

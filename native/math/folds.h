@@ -10,14 +10,15 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace m {
 
-/** What sums and products of T are kept in: integers wrap around at 32 bits, and unsigned ones do so by definition. */
+/** What sums and products of T are kept in: float32 ones in float64, so that neither length nor order costs digits and
+ *  nothing overflows halfway; integer ones wrap around at 32 bits, and unsigned types do so by definition. */
 template <class T>
 struct SumOf {
   using type = uint32_t;
 };
 template <>
 struct SumOf<float> {
-  using type = float;
+  using type = double;
 };
 template <>
 struct SumOf<double> {
@@ -25,18 +26,6 @@ struct SumOf<double> {
 };
 template <class T>
 using Sum = typename SumOf<T>::type;
-
-/** What partial results of type A are combined in, so that the error of a long float32 sum does not grow with it. */
-template <class A>
-struct WideOf {
-  using type = A;
-};
-template <>
-struct WideOf<float> {
-  using type = double;
-};
-template <class A>
-using Wide = typename WideOf<A>::type;
 
 template <class T>
 struct Limits;
