@@ -1,5 +1,7 @@
 #include "core/stream.h"
 
+#include <algorithm>
+
 #include "cpu/runtime/spin.h"
 
 namespace athanor {
@@ -28,8 +30,8 @@ Task& Stream::begin() {
 }
 
 std::shared_ptr<const Failure> Stream::run_inline(Task& task) {
-  depend_on_peer(task, submitted_);  // done by the time anyone can ask: nothing to wait for
-  if (task.after != 0) peer_->wait(task.after);
+  // Over by the time anyone can ask, so it leaves the peer nothing to wait for; it waits itself when all runs at once.
+  peer_->wait(needed_of_peer(task));
   auto failure = execute(task);
   task.clear();
   return failure;
@@ -37,7 +39,7 @@ std::shared_ptr<const Failure> Stream::run_inline(Task& task) {
 
 uint64_t Stream::submit(Task& task) {
   if (!executor_.joinable()) executor_ = std::thread([this] { run(); });
-  depend_on_peer(task, task.sequence);
+  depend_on_peer(task);
   bytes_in_flight_.fetch_add(task.output_bytes, std::memory_order_relaxed);
   ++submitted_;
   published_.store(submitted_, std::memory_order_seq_cst);
@@ -59,18 +61,28 @@ void Stream::wait(uint64_t sequence) {
   waiters_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-// A reader waits for the peer's last write, a writer also for its last read. `sequence` is what the peer will wait for.
-void Stream::depend_on_peer(Task& task, uint64_t sequence) {
+// A reader waits for the peer's last write, a writer also for its last read.
+uint64_t Stream::needed_of_peer(const Task& task) const {
   const int peer = 1 - index_;
-  const auto touch = [&](Storage* s, bool writes) {
-    if (s == nullptr) return;
-    const uint64_t needed = writes ? s->last_use[peer] : s->last_write[peer];
-    if (needed > task.after) task.after = needed;
-    s->last_use[index_] = sequence;
-    if (writes) s->last_write[index_] = sequence;
-  };
-  for (int i = 0; i < task.n_operands; ++i) touch(task.operands[static_cast<size_t>(i)].storage, i >= task.n_in);
-  touch(task.read.storage, false);
+  uint64_t needed = 0;
+  for (int i = 0; i < task.n_operands; ++i) {
+    const Storage* s = task.operands[static_cast<size_t>(i)].storage;
+    if (s != nullptr) needed = std::max(needed, i >= task.n_in ? s->last_use[peer] : s->last_write[peer]);
+  }
+  return task.read.storage == nullptr ? needed : std::max(needed, task.read.storage->last_write[peer]);
+}
+
+bool Stream::runs_inline(const Task& task) const { return idle() && needed_of_peer(task) <= peer_->completed(); }
+
+void Stream::depend_on_peer(Task& task) {
+  task.after = needed_of_peer(task);
+  for (int i = 0; i < task.n_operands; ++i) {
+    Storage* s = task.operands[static_cast<size_t>(i)].storage;
+    if (s == nullptr) continue;
+    s->last_use[index_] = task.sequence;
+    if (i >= task.n_in) s->last_write[index_] = task.sequence;
+  }
+  if (task.read.storage != nullptr) task.read.storage->last_use[index_] = task.sequence;
 }
 
 void Stream::run_task(Task& task) {

@@ -28,6 +28,8 @@ class Stream {
   Task& begin();
   /** Everything submitted has ended: what follows may run on the producer's thread. */
   bool idle() const { return completed_.load(std::memory_order_acquire) == submitted_; }
+  /** Nothing is before the task, here or on the peer: it would not wait. */
+  bool runs_inline(const Task& task) const;
   std::shared_ptr<const Failure> run_inline(Task& task);
   uint64_t submit(Task& task);
 
@@ -50,7 +52,8 @@ class Stream {
  private:
   void run();
   void run_task(Task& task);
-  void depend_on_peer(Task& task, uint64_t sequence);
+  void depend_on_peer(Task& task);
+  uint64_t needed_of_peer(const Task& task) const;
 
   const int index_;
   Stream* peer_ = nullptr;

@@ -148,7 +148,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     task.op = op;
     parse(env, session, handles, task);
     napi_value result = make_results(env, self, task);
-    if (self.run_at_once || (stream.idle() && task.elements() <= kInlineElements)) {
+    if (self.run_at_once || (task.elements() <= kInlineElements && stream.runs_inline(task))) {
       if (self.run_at_once) stream.wait(stream.submitted());
       session.block[kBlockSequence] = 0;
       auto failure = stream.run_inline(task);
