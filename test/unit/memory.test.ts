@@ -237,7 +237,9 @@ describe('the allocator', () => {
     setMemoryLimit(memory().allocatedBytes + (8 << 20));
     expect(memory().limitBytes).toBeGreaterThan(0);
     const big = zeros([64 << 20]);
-    await expect(big.data()).rejects.toThrow(/^fill: out of memory on cpu: 268435456 bytes were asked for .*\[67108864\] float32/);
+    await expect(big.data()).rejects.toThrow(
+      /^fill: out of memory on cpu: 268435456 bytes were asked for .*\[67108864\] float32/,
+    );
     await expect(big.add(1).data()).rejects.toThrow(/^fill: out of memory/);
     big.dispose();
     expect(numbers(ones([3]).add(1))).toEqual([2, 2, 2]);

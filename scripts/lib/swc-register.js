@@ -1,0 +1,3 @@
+'use strict';
+// `node -r ./scripts/lib/swc-register.js program.ts`
+require('./swc.js').hookRequire();
