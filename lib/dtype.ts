@@ -51,7 +51,7 @@ export function promote(a: DType, b: DType): DType {
 /** The dtype at which a tensor of dtype `a` meets a plain number: a number only promotes what cannot hold its kind. */
 export function promoteNumber(a: DType, value: number): DType {
   if (dtypes[a].isFloat) return a;
-  if (!Number.isInteger(value)) return 'float32';
+  if (!Number.isInteger(value) || Math.abs(value) > 2147483647) return 'float32';
   if (a === 'int32' || (a === 'uint8' && value >= 0 && value <= 255)) return a;
   return 'int32';
 }

@@ -23,8 +23,33 @@ export {
 } from './io/safetensors/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
 export * as nn from './nn/index.js';
+export {
+  elu,
+  type GeluOptions,
+  gelu,
+  leakyRelu,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from './ops/activation.js';
 export type { KeepDims } from './ops/axes.js';
-export { add, mul } from './ops/binary.js';
+export { add, div, floorDivide, maximum, minimum, mul, pow, remainder, sub } from './ops/binary.js';
+export {
+  eq,
+  ge,
+  gt,
+  isFinite,
+  isNaN,
+  le,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  lt,
+  ne,
+} from './ops/compare.js';
 export { cast, clone, contiguous } from './ops/copy.js';
 export {
   arange,
@@ -42,6 +67,26 @@ export {
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
 export { all, any, mean, prod, type SumOptions, sum } from './ops/reduce.js';
 export {
+  abs,
+  ceil,
+  cos,
+  erf,
+  exp,
+  expm1,
+  floor,
+  log,
+  log1p,
+  neg,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sin,
+  sqrt,
+  square,
+  trunc,
+} from './ops/unary.js';
+export {
   expand,
   flatten,
   flip,
@@ -55,6 +100,7 @@ export {
   transpose,
   unsqueeze,
 } from './ops/view.js';
+export { type ClampOptions, clamp, maskedFill, where } from './ops/where.js';
 export { synchronize } from './read.js';
 export { type EngineInfo, getNumThreads, info, setNumThreads } from './runtime.js';
 export type { Shape } from './shape.js';

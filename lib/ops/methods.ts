@@ -1,24 +1,32 @@
 // Every function of these modules takes a tensor first and is also a method of Tensor.
 import { Tensor } from '../tensor.js';
+import * as activation from './activation.js';
 import * as binary from './binary.js';
+import * as compare from './compare.js';
 import * as copy from './copy.js';
 import * as matmul from './matmul.js';
 import * as reduce from './reduce.js';
+import * as unary from './unary.js';
 import * as view from './view.js';
+import * as where from './where.js';
 
 /** A function on a tensor as a method of it. */
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 type MethodsOf<Module> = { [Name in keyof Module]: Method<Module[Name]> };
 
-const modules = [binary, copy, matmul, reduce, view];
+const modules = [activation, binary, compare, copy, matmul, reduce, unary, view, where];
 
 /** All op methods of a tensor. */
 export interface Methods
-  extends MethodsOf<typeof binary>,
+  extends MethodsOf<typeof activation>,
+    MethodsOf<typeof binary>,
+    MethodsOf<typeof compare>,
     MethodsOf<typeof copy>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof reduce>,
-    MethodsOf<typeof view> {}
+    MethodsOf<typeof unary>,
+    MethodsOf<typeof view>,
+    MethodsOf<typeof where> {}
 
 for (const module of modules) {
   for (const [name, fn] of Object.entries(module) as [string, unknown][]) {

@@ -1,17 +1,8 @@
-// Scalar math that host and device share. Branch-free where it matters, so that the compiler turns a loop over it into
-// vector code at every instruction set.
+// All functions that expressions of ops.def may use, in namespace m. Host and device share them.
 #pragma once
-#include <math.h>
-
-#include "core/dtype.h"
-
-namespace athanor {
-namespace ATHANOR_ISA {
-namespace m {
-
-ATHANOR_ALWAYS_INLINE float exp(float x) { return ::expf(x); }
-ATHANOR_ALWAYS_INLINE double exp(double x) { return ::exp(x); }
-
-}  // namespace m
-}  // namespace ATHANOR_ISA
-}  // namespace athanor
+#include "math/arithmetic.h"
+#include "math/exp.h"
+#include "math/log.h"
+#include "math/normal.h"
+#include "math/power.h"
+#include "math/trig.h"

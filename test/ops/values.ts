@@ -19,7 +19,7 @@ export const isNumber = (x: Values | number): x is number => typeof x === 'numbe
 /** The values as their dtype stores them. */
 export function packed({ dtype, data }: Values): TypedArray {
   const out = new dtypes[dtype].array(data.length);
-  out.set(data);
+  out.set(dtype === 'bool' ? data.map((v) => Number(v !== 0)) : data);
   return out;
 }
 

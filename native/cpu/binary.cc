@@ -1,0 +1,140 @@
+// The lines of ops.def with two or three operands, broadcast: a functor, a loop for each of its dtypes, a kernel and a
+// table entry.
+#include "cpu/elementwise.h"
+#include "cpu/families.h"
+#include "math/functions.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace {
+
+/** out = F(a, b, p, q), where the op has that many parameters. */
+template <class F, class T, class R, int Parameters>
+void binary_loop(int64_t n, const double* attrs, void* to, const void* const* in) {
+  R* out = static_cast<R*>(to);
+  const T *a = static_cast<const T*>(in[0]), *b = static_cast<const T*>(in[1]);
+  const T p = Parameters > 0 ? static_cast<T>(attrs[0]) : T(0), q = Parameters > 1 ? static_cast<T>(attrs[1]) : T(0);
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) out[i] = F::template apply<T>(a[i], b[i], p, q);
+}
+
+/** out = F(a, b) in blocks: one with a pair that is not usual is computed by F's other expression, pair by pair. */
+template <class F, class T>
+void divide_loop(int64_t n, const double*, void* to, const void* const* in) {
+  T* out = static_cast<T*>(to);
+  const T *a = static_cast<const T*>(in[0]), *b = static_cast<const T*>(in[1]);
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t end = min_of(begin + kBlock, n);
+    int unusual = 0;
+#pragma omp simd reduction(| : unusual)
+    for (int64_t i = begin; i < end; ++i) unusual |= F::usual(a[i], b[i]) ? 0 : 1;
+    if (unusual == 0) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) out[i] = F::apply(a[i], b[i]);
+    } else {
+      for (int64_t i = begin; i < end; ++i) out[i] = F::usual(a[i], b[i]) ? F::apply(a[i], b[i]) : F::rare(a[i], b[i]);
+    }
+  }
+}
+
+/** out = F(c, a, b) with c a bool. */
+template <class F, class T>
+void ternary_loop(int64_t n, const double*, void* to, const void* const* in) {
+  T* out = static_cast<T*>(to);
+  const uint8_t* c = static_cast<const uint8_t*>(in[0]);  // as bool the compiler would not make a vector mask of it
+  const T *a = static_cast<const T*>(in[1]), *b = static_cast<const T*>(in[2]);
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) out[i] = F::template apply<T>(c[i] != 0, a[i], b[i]);
+}
+
+/** Whether an integer operand holds a 0; false for floats, which have a result for it. */
+bool holds_zero(Context* ctx, const View& v) {
+  if (v.dtype == DType::f32 || v.dtype == DType::f64) return false;
+  const Walk<1> w = make_walk<1>({&v});
+  const int64_t step = w.strides[0][w.ndim - 1];
+  bool found = false;
+  with_all(v.dtype, [&](auto tag) {
+    const auto* x = static_cast<const typename decltype(tag)::type*>(w.data[0]);
+    for_rows(ctx, w, kGrain, [&](int64_t n, const int64_t* at) {
+      int zeros = 0;
+      for (int64_t i = 0; i < n; ++i) zeros |= x[at[0] + i * step] == 0 ? 1 : 0;
+      if (zeros != 0) __atomic_store_n(&found, true, __ATOMIC_RELAXED);
+    });
+  });
+  return found;
+}
+
+// All operands have one dtype but a ternary's condition, which comes first: the last one's decides.
+#define KERNEL(name, dtypes, operands, loop)                                   \
+  void k_##name(const Call& c) {                                               \
+    const bool known = with_##dtypes(c.in[operands - 1].dtype, [&](auto tag) { \
+      using T = typename decltype(tag)::type;                                  \
+      run_elementwise<operands>(c, loop);                                      \
+    });                                                                        \
+    if (!known) refuse_dtype(c, c.in[operands - 1].dtype);                     \
+  }
+
+#define BINARY_AS(name, dtypes, expression, Result, parameters)                                \
+  struct F_##name {                                                                            \
+    template <class T>                                                                         \
+    ATHANOR_ALWAYS_INLINE Result apply(T a, T b, [[maybe_unused]] T p, [[maybe_unused]] T q) { \
+      return static_cast<Result>(expression);                                                  \
+    }                                                                                          \
+  };                                                                                           \
+  KERNEL(name, dtypes, 2, (binary_loop<F_##name, T, Result, parameters>))                      \
+  TABLE(name, k_##name)
+
+#define BINARY(name, dtypes, expression) BINARY_AS(name, dtypes, expression, T, 0)
+#define BINARY1(name, dtypes, expression) BINARY_AS(name, dtypes, expression, T, 1)
+#define BINARY2(name, dtypes, expression) BINARY_AS(name, dtypes, expression, T, 2)
+#define COMPARE(name, dtypes, expression) BINARY_AS(name, dtypes, expression, bool, 0)
+#define DIVIDE(name, dtypes, expression, condition, otherwise)  \
+  struct F_##name {                                             \
+    template <class T>                                          \
+    ATHANOR_ALWAYS_INLINE T apply(T a, T b) {                   \
+      return expression;                                        \
+    }                                                           \
+    template <class T>                                          \
+    ATHANOR_ALWAYS_INLINE bool usual(T a, T b) {                \
+      return condition;                                         \
+    }                                                           \
+    template <class T>                                          \
+    ATHANOR_ALWAYS_INLINE T rare(T a, T b) {                    \
+      return otherwise;                                         \
+    }                                                           \
+  };                                                            \
+  KERNEL(name, dtypes, 2, (divide_loop<F_##name, T>))           \
+  void checked_##name(const Call& c) {                          \
+    if (holds_zero(c.ctx, c.in[1])) {                           \
+      c.ctx->fail(c.ctx, "integers cannot be divided by zero"); \
+      return;                                                   \
+    }                                                           \
+    k_##name(c);                                                \
+  }                                                             \
+  TABLE(name, checked_##name)
+#define TERNARY(name, dtypes, expression)              \
+  struct F_##name {                                    \
+    template <class T>                                 \
+    ATHANOR_ALWAYS_INLINE T apply(bool c, T a, T b) {  \
+      return expression;                               \
+    }                                                  \
+  };                                                   \
+  KERNEL(name, dtypes, 3, (ternary_loop<F_##name, T>)) \
+  TABLE(name, k_##name)
+#define TABLE(name, run) const Kernel kernels_##name[] = {{"flat", nullptr, run}};
+#include "ops.def"
+
+}  // namespace
+
+const OpKernels binary[] = {
+#define BINARY(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
+#define BINARY1(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
+#define BINARY2(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
+#define COMPARE(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
+#define DIVIDE(name, dtypes, expression, condition, otherwise) ATHANOR_OP(name, kernels_##name),
+#define TERNARY(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
+#include "ops.def"
+    {nullptr, nullptr, 0}};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

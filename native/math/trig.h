@@ -1,0 +1,51 @@
+// sin and cos.
+//
+// float: x = k pi/2 + r in double arithmetic, |r| <= pi/4, where the result is to float accuracy two short polynomials.
+// pi/2 is held in two doubles; the first has 33 bits, so its product with k is exact while |k| < 2^20: larger arguments
+// are left to libm, which reduces any number. double: libm.
+#pragma once
+#include "math/bits.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace m {
+
+/** Whether sin(x) and cos(x) below can take x; nan and infinities count as large. */
+ATHANOR_ALWAYS_INLINE bool moderate_angle(float x) { return magnitude(x) < 1.6e6f; }
+ATHANOR_ALWAYS_INLINE bool moderate_angle(double) { return true; }
+
+/** sin(x + quarters * pi/2) */
+ATHANOR_ALWAYS_INLINE float sin_shifted(float x, uint64_t quarters) {
+  using F = Format<double>;
+  const double rounded = x * 0.63661977236758134 + F::rounder, k = rounded - F::rounder;
+  const double r = (x - k * 1.5707963267341256) - k * 6.077100506506192e-11, z = r * r;
+  const double s = r * (1 + z * poly(z, -0.166666666430842176, 0.00833332921388773214, -0.000198392301540207143,
+                                     2.71709465266250816e-6));
+  const double c =
+      1 - 0.5 * z +
+      z * z *
+          poly(z, 0.0416666666469866481, -0.00138888854513115548, 0.0000247998854589701958, -2.72350403947143932e-7);
+  const uint64_t quadrant = bits(rounded) + quarters;
+  const double value = (quadrant & 1) != 0 ? c : s;
+  return static_cast<float>(from_bits<double>(bits(value) ^ (quadrant & 2) << 62));
+}
+
+/** At most 0.51 ulp off for moderate angles. Keeps the sign of zero. */
+ATHANOR_ALWAYS_INLINE float sin(float x) { return sin_shifted(x, 0); }
+ATHANOR_ALWAYS_INLINE float cos(float x) { return sin_shifted(x, 1); }
+ATHANOR_ALWAYS_INLINE double sin(double x) { return ::sin(x); }
+ATHANOR_ALWAYS_INLINE double cos(double x) { return ::cos(x); }
+
+/** For any angle. Not for vector loops. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T sin_any(T x) {
+  return static_cast<T>(::sin(static_cast<double>(x)));
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T cos_any(T x) {
+  return static_cast<T>(::cos(static_cast<double>(x)));
+}
+
+}  // namespace m
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
