@@ -47,7 +47,7 @@ const Unary kUnary[] = {
     {"round", rintl, 0, 0},
     {"trunc", truncl, 0, 0},
     {"silu", [](Exact x) { return x * logistic(x); }, 3.0, 3.0, 256, 2048},
-    {"gelu", [](Exact x) { return x * normal_below(x); }, 4.0, 2000, 256, 2048},
+    {"gelu", [](Exact x) { return x * normal_below(x); }, 7.0, 2000, 256, 2048},
     {"softplus", [](Exact x) { return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x)); }, 2.0, 2.0},
 };
 

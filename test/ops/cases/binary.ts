@@ -119,7 +119,7 @@ export const cases: Record<string, Case[]> = {
     },
     {
       inputs: [
-        { shape: [4], dtype: 'int32', values: [3, -3, 2, 7] },
+        { shape: [4], dtype: 'int32', values: [3, -3, 2, -1] },
         { shape: [4], dtype: 'int32', values: [20, 3, 31, 0] },
       ],
     },

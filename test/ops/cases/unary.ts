@@ -6,12 +6,17 @@ const shapes = [[7], [3, 5], [2, 3, 4], [], [0, 3], [2, 1, 3, 1, 2]];
 /** One operand in several shapes, within the range where the op is smooth. */
 const on = (range: Omit<InputSpec, 'shape'> = {}): Case[] => shapes.map((shape) => ({ inputs: [{ shape, ...range }] }));
 
-/** Steps between whole numbers have no slope that a difference could show. */
+/** A difference across a step between whole numbers shows no slope. */
 const steps: Case[] = [
-  { inputs: [{ shape: [10], values: [-2.5, -1.5, -0.5, -0.49999, 0.49999, 0.5, 1.5, 2.5, 3.5, 1e9] }] },
-  { inputs: [{ shape: [4, 9], low: -300, high: 300 }], skipGrad: 'steps' },
   { inputs: [{ shape: [5], low: 0.1, high: 0.4 }] },
-].map((c) => ({ skipGrad: 'steps', ...c }));
+  { inputs: [{ shape: [3, 4], low: -0.9, high: -0.6 }] },
+  { inputs: [{ shape: [0, 2] }] },
+  {
+    inputs: [{ shape: [10], values: [-2.5, -1.5, -0.5, -0.49999, 0.49999, 0.5, 1.5, 2.5, 3.5, 1e9] }],
+    skipGrad: 'steps',
+  },
+  { inputs: [{ shape: [4, 9], low: -300, high: 300 }], skipGrad: 'steps' },
+];
 
 export const cases: Record<string, Case[]> = {
   neg: on(),
