@@ -7,7 +7,7 @@
 // for numbers or vectors, finish(A a, A n) for the folded value of n elements.
 #pragma once
 #include "cpu/dtypes.h"
-#include "cpu/fold_plan.h"
+#include "cpu/fold_run.h"
 #include "cpu/vectors.h"
 #include "math/folds.h"
 
@@ -28,15 +28,18 @@ struct FoldResult<float, double> {
 template <class F, class T>
 struct Fold {
   using A = typename F::template Acc<T>;
+  using State = A;
   using R = typename FoldResult<T, A>::type;
   static constexpr int64_t kLanes = Lanes<A>::count;
   using V = typename Lanes<A>::type;
 
+  ATHANOR_ALWAYS_INLINE A start() { return F::template start<A>(); }
+  ATHANOR_ALWAYS_INLINE A merge(A a, A b, int64_t) { return F::fold(a, b); }
   ATHANOR_ALWAYS_INLINE A load(const T* x) { return F::of(static_cast<A>(*x)); }
   ATHANOR_ALWAYS_INLINE V load_vector(const T* x) { return F::of(load_lanes<A>(x)); }
 
   /** Folds n elements that lie side by side. */
-  ATHANOR_ALWAYS_INLINE A row(const T* x, int64_t n) {
+  ATHANOR_ALWAYS_INLINE A dense_row(const T* x, int64_t n) {
     A total = F::template start<A>();
     if (n >= kLanes) {
       // Four chains hide the latency of an addition.
@@ -66,42 +69,17 @@ struct Fold {
     for (int64_t i = 0; i < n; i += kPiece) {
       const int64_t k = min_of(kPiece, n - i);
       for (int64_t j = 0; j < k; ++j) piece[j] = x[(i + j) * step];
-      total = F::fold(total, row(piece, k));
+      total = F::fold(total, dense_row(piece, k));
     }
     return total;
   }
 
-  /**
-   * emit(flat index, output offset, step, values, n): n results, `step` apart in the output. Here for results
-   * [begin, end) where the innermost dimension is folded, one at a time.
-   */
-  template <class Emit>
-  static void rows(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
-    const FoldDim inner = p.n_folded > 0 ? p.folded[p.n_folded - 1] : FoldDim{1, 1, 0};
-    const int outer = p.n_folded > 0 ? p.n_folded - 1 : 0;
-    const int64_t repeats = inner.size > 0 ? p.count / inner.size : 0;
-    Odometer at = Odometer::at(p.kept, p.n_kept, begin);
-    if (repeats == 1 && inner.in == 1) {
-      for (int64_t o = begin; o < end; ++o, at.next()) {
-        const A value = row(x + at.in, inner.size);
-        emit(o, at.out, 0, &value, 1);
-      }
-      return;
-    }
-    for (int64_t o = begin; o < end; ++o, at.next()) {
-      A total = F::template start<A>();
-      Odometer r = Odometer::at(p.folded, outer, 0);
-      for (int64_t i = 0; i < repeats; ++i, r.next()) {
-        const T* from = x + at.in + r.in;
-        total = F::fold(total, inner.in == 1 ? row(from, inner.size) : strided_row(from, inner.size, inner.in));
-      }
-      emit(o, at.out, 0, &total, 1);
-    }
+  ATHANOR_ALWAYS_INLINE A row(const T* x, int64_t n, int64_t step) {
+    return step == 1 ? dense_row(x, n) : strided_row(x, n, step);
   }
 
   static constexpr int64_t kColumns = 1024;  // their accumulators and eight rows of them fit L1
 
-  /** acc[c] = fold of column c over all folded dimensions, for n <= kColumns columns `step` apart. */
   static void columns_of(const FoldPlan& p, const T* x, int64_t n, int64_t step, A* acc) {
     for (int64_t c = 0; c < n; ++c) acc[c] = F::template start<A>();
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
@@ -163,78 +141,28 @@ struct Fold {
     for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], grouped[c]);
   }
 
-  /** As rows(), where the innermost dimension is kept. */
-  template <class Emit>
-  static void columns(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
-    A acc[kColumns];
-    const FoldDim inner = p.kept[p.n_kept - 1];
-    const bool dense = p.n_folded > 0 && p.count > 0 && inner.in == 1 && p.folded[p.n_folded - 1].in == inner.size;
-    for (int64_t o = begin; o < end;) {
-      const Odometer at = Odometer::at(p.kept, p.n_kept, o);
-      const int64_t n = min_of(min_of(end - o, inner.size - at.index[p.n_kept - 1]), kColumns);
-      if (dense && n == inner.size && n < kNarrow) {
-        narrow_columns(p, x + at.in, n, acc);
-      } else {
-        columns_of(p, x + at.in, n, inner.in, acc);
-      }
-      emit(o, at.out, inner.out, acc, n);
-      o += n;
-    }
-  }
-
-  template <class Emit>
-  static void part(const FoldPlan& p, const T* x, int64_t begin, int64_t end, const Emit& emit) {
-    if (p.by_rows) {
-      rows(p, x, begin, end, emit);
+  /** acc[c] = fold of column c over all folded dimensions, for n <= kColumns columns `step` apart. */
+  static void columns(const FoldPlan& p, const T* x, int64_t n, int64_t step, A* acc) {
+    const bool dense = p.n_folded > 0 && p.count > 0 && step == 1 && p.folded[p.n_folded - 1].in == n;
+    if (dense && n < kNarrow) {
+      narrow_columns(p, x, n, acc);
     } else {
-      columns(p, x, begin, end, emit);
+      columns_of(p, x, n, step, acc);
     }
   }
 
   static void run(const Call& c) {
     const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
-    if (p.outputs == 0) return;
-    const T* x = c.in[0].as<const T>();
     R* out = c.out[0].as<R>();
     const A count = static_cast<A>(p.count);
-    const auto finish = [&](int64_t, int64_t at, int64_t step, const A* a, int64_t n) {
-      if (step == 1) {
-        for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<R>(F::finish(a[i], count));
-      } else {
-        for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<R>(F::finish(a[i], count));
-      }
-    };
-
-    const int64_t pieces = chunk_count(c.ctx, p.outputs * p.count, kGrain);
-    // Below these many results a piece, rows would be dealt out unevenly and columns would not fill vectors.
-    const bool enough = p.outputs >= pieces * (p.by_rows ? 4 : 4 * kLanes);
-    if (pieces == 1 || enough || p.count < pieces) {
-      parallel_for(c.ctx, p.outputs, ceil_div(p.outputs, pieces),
-                   [&](int64_t begin, int64_t end) { part(p, x, begin, end, finish); });
-      return;
-    }
-    int longest = 0;
-    for (int d = 1; d < p.n_folded; ++d)
-      if (p.folded[d].size > p.folded[longest].size) longest = d;
-    const int64_t size = p.folded[longest].size, splits = min_of(pieces, size);
-    A* partial = static_cast<A*>(c.ctx->scratch(c.ctx, static_cast<size_t>(splits * p.outputs) * sizeof(A)));
-    parallel_each(c.ctx, splits, [&](int64_t i) {
-      const int64_t begin = size * i / splits, end = size * (i + 1) / splits;
-      FoldPlan own = p;
-      own.folded[longest].size = end - begin;
-      own.count = p.count / size * (end - begin);
-      A* to = partial + i * p.outputs;
-      part(own, x + begin * p.folded[longest].in, 0, p.outputs,
-           [&](int64_t o, int64_t, int64_t, const A* a, int64_t n) {
-             for (int64_t k = 0; k < n; ++k) to[o + k] = a[k];
-           });
-    });
-    Odometer at = Odometer::at(p.kept, p.n_kept, 0);
-    for (int64_t o = 0; o < p.outputs; ++o, at.next()) {
-      A total = partial[o];
-      for (int64_t i = 1; i < splits; ++i) total = F::fold(total, partial[i * p.outputs + o]);
-      finish(o, at.out, 0, &total, 1);
-    }
+    run_fold<Fold>(c.ctx, p, c.in[0].as<const T>(), kGrain,
+                   [&](int64_t, int64_t at, int64_t step, const A* a, int64_t n) {
+                     if (step == 1) {
+                       for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<R>(F::finish(a[i], count));
+                     } else {
+                       for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<R>(F::finish(a[i], count));
+                     }
+                   });
   }
 };
 

@@ -1,49 +1,20 @@
-// Every REDUCE line of ops.def, expanded: a functor, a kernel over its dtypes, a table entry.
+// Every REDUCE line of ops.def: a kernel over its dtypes and a table entry.
+#include "cpu/reduce.h"
+
 #include "cpu/families.h"
-#include "cpu/fold.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-/** The type to read T with: booleans as the bytes they are. */
-template <class T>
-struct Readable {
-  using type = T;
-};
-template <>
-struct Readable<bool> {
-  using type = uint8_t;
-};
-
-#define REDUCE(name, dtypes, Accumulator, start_value, of_x, fold_ab, finish_an) \
-  struct F_##name {                                                              \
-    template <class T>                                                           \
-    using Acc = Accumulator;                                                     \
-    template <class A>                                                           \
-    ATHANOR_ALWAYS_INLINE A start() {                                            \
-      return start_value;                                                        \
-    }                                                                            \
-    template <class V>                                                           \
-    ATHANOR_ALWAYS_INLINE V of(V x) {                                            \
-      return of_x;                                                               \
-    }                                                                            \
-    template <class V>                                                           \
-    ATHANOR_ALWAYS_INLINE V fold(V a, V b) {                                     \
-      return fold_ab;                                                            \
-    }                                                                            \
-    template <class W>                                                           \
-    ATHANOR_ALWAYS_INLINE W finish(W a, [[maybe_unused]] W n) {                  \
-      return finish_an;                                                          \
-    }                                                                            \
-  };                                                                             \
-  void k_##name(const Call& c) {                                                 \
-    if (!with_##dtypes(c.in[0].dtype, [&](auto tag) {                            \
-          using T = typename Readable<typename decltype(tag)::type>::type;       \
-          Fold<F_##name, T>::run(c);                                             \
-        }))                                                                      \
-      refuse_dtype(c, c.in[0].dtype);                                            \
-  }                                                                              \
+#define REDUCE(name, dtypes, Accumulator, start, of, fold, finish)         \
+  void k_##name(const Call& c) {                                           \
+    if (!with_##dtypes(c.in[0].dtype, [&](auto tag) {                      \
+          using T = typename Readable<typename decltype(tag)::type>::type; \
+          Fold<F_##name, T>::run(c);                                       \
+        }))                                                                \
+      refuse_dtype(c, c.in[0].dtype);                                      \
+  }                                                                        \
   const Kernel kernels_##name[] = {{"fold", nullptr, k_##name}};
 #include "ops.def"
 

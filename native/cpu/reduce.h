@@ -1,0 +1,42 @@
+// The functors of the REDUCE lines of ops.def, F_sum and so on, for whatever folds.
+#pragma once
+#include "cpu/fold.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+/** The type to read T with: booleans as the bytes they are. */
+template <class T>
+struct Readable {
+  using type = T;
+};
+template <>
+struct Readable<bool> {
+  using type = uint8_t;
+};
+
+#define REDUCE(name, dtypes, Accumulator, start_value, of_x, fold_ab, finish_an) \
+  struct F_##name {                                                              \
+    template <class T>                                                           \
+    using Acc = Accumulator;                                                     \
+    template <class A>                                                           \
+    ATHANOR_ALWAYS_INLINE A start() {                                            \
+      return start_value;                                                        \
+    }                                                                            \
+    template <class V>                                                           \
+    ATHANOR_ALWAYS_INLINE V of(V x) {                                            \
+      return of_x;                                                               \
+    }                                                                            \
+    template <class V>                                                           \
+    ATHANOR_ALWAYS_INLINE V fold(V a, V b) {                                     \
+      return fold_ab;                                                            \
+    }                                                                            \
+    template <class A>                                                           \
+    ATHANOR_ALWAYS_INLINE A finish(A a, [[maybe_unused]] A n) {                  \
+      return finish_an;                                                          \
+    }                                                                            \
+  };
+#include "ops.def"
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

@@ -1,0 +1,31 @@
+// variance: sum of (x - mean)^2 / max(0, n - correction) over any axes. attrs: the axes as bits, the correction.
+// Item size bytes and 5 FLOPs per element, in one pass (moments.h): bound by read bandwidth.
+#include "cpu/families.h"
+#include "cpu/moments.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace {
+
+void variance_moments(const Call& c) {
+  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
+    const double divisor = max_of(0.0, static_cast<double>(p.count) - c.attrs[1]);
+    T* out = c.out[0].template as<T>();
+    run_fold<FoldMoments<T>>(c.ctx, p, c.in[0].template as<const T>(), kGrain,
+                             [&](int64_t, int64_t at, int64_t step, const Moments* m, int64_t n) {
+                               for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<T>(m[i].m2 / divisor);
+                             });
+  });
+  if (!known) refuse_dtype(c, c.in[0].dtype);
+}
+
+const Kernel kernels_variance[] = {{"moments", nullptr, variance_moments}};
+
+}  // namespace
+
+const OpKernels statistics[] = {ATHANOR_OP(variance, kernels_variance), {nullptr, nullptr, 0}};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
