@@ -34,6 +34,7 @@ export {
   softplus,
   tanh,
 } from './ops/activation.js';
+export { argmax, argmin } from './ops/argmax.js';
 export type { KeepDims } from './ops/axes.js';
 export { add, div, floorDivide, maximum, minimum, mul, pow, remainder, sub } from './ops/binary.js';
 export {
@@ -65,7 +66,9 @@ export {
   zerosLike,
 } from './ops/create.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
-export { all, any, mean, prod, type SumOptions, sum } from './ops/reduce.js';
+export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
+export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
+export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
 export {
   abs,
   ceil,

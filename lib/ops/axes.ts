@@ -28,12 +28,6 @@ export function asFloat(x: Tensor): Tensor {
   return x.isFloat ? x : x.cast('float32');
 }
 
-/** Throws unless an input of a row has a float dtype (one of `allowed`, when given). */
-export function checkKind(op: string, x: Meta, what = 'x', allowed: readonly DType[] = ['float32', 'float64']): void {
-  if (!allowed.includes(x.dtype))
-    fail(op, `${what} must be ${allowed.join(' or ')}`, `${formatShape(x.shape)} ${x.dtype}`);
-}
-
 /** Throws unless trailing options are an object. */
 export function checkObject(op: string, options: unknown): void {
   if (typeof options !== 'object' || options === null) fail(op, 'options must be an object', show(options));
@@ -54,14 +48,16 @@ export function axesOf(op: string, x: Tensor, axis: number | readonly number[] |
   };
 }
 
-/** One axis, or all when absent. Throws when there is no such axis. */
-export function axisOrAll(op: string, x: Tensor, axis: number | undefined): readonly number[] {
-  return axis === undefined ? checkAxes(op, undefined, x.ndim) : [checkAxis(op, axis, x.ndim)];
-}
-
 /** The axes as native code takes them: one bit each. */
 export function packAxes({ axes }: Axes): number[] {
   return [axes.reduce((mask, d) => mask | (1 << d), 0)];
+}
+
+/** The shape rule of a reduction. Throws for axes that `x` does not have. */
+export function reducedMeta(op: string, x: Meta, { axes, keepDims }: Axes, dtype: DType): Meta {
+  const last = axes.length - 1;
+  if (last >= 0) checkAxis(op, axes[last], x.shape.length);
+  return { shape: reducedShape(x.shape, axes, keepDims), dtype };
 }
 
 /** How many elements come together in each result. */
@@ -69,11 +65,11 @@ export function foldedCount(shape: Shape, axes: readonly number[]): number {
   return axes.reduce((n, d) => n * shape[d], 1);
 }
 
-/** Throws when axes of no elements are to give a value that only elements can give. */
+/** Throws when there is nothing that the value could be chosen from. */
 export function checkNotEmpty(op: string, x: Meta, axes: readonly number[]): void {
-  if (foldedCount(x.shape, axes) > 0) return;
-  const reducible = numel(reducedShape(x.shape, axes, false)) > 0;
-  if (reducible) fail(op, 'there is no element to choose from', `${formatShape(x.shape)} along ${show(axes)}`);
+  if (foldedCount(x.shape, axes) === 0) {
+    fail(op, 'there are no elements to choose from', `${formatShape(x.shape)} along ${show(axes)}`);
+  }
 }
 
 /** A reduced tensor repeated along the axes that it lost: the shape of the input again. */

@@ -1,11 +1,14 @@
 // Every function of these modules takes a tensor first and is also a method of Tensor.
 import { Tensor } from '../tensor.js';
 import * as activation from './activation.js';
+import * as argmax from './argmax.js';
 import * as binary from './binary.js';
 import * as compare from './compare.js';
 import * as copy from './copy.js';
 import * as matmul from './matmul.js';
 import * as reduce from './reduce.js';
+import * as softmax from './softmax.js';
+import * as statistics from './statistics.js';
 import * as unary from './unary.js';
 import * as view from './view.js';
 import * as where from './where.js';
@@ -14,16 +17,19 @@ import * as where from './where.js';
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 type MethodsOf<Module> = { [Name in keyof Module]: Method<Module[Name]> };
 
-const modules = [activation, binary, compare, copy, matmul, reduce, unary, view, where];
+const modules = [activation, argmax, binary, compare, copy, matmul, reduce, softmax, statistics, unary, view, where];
 
 /** All op methods of a tensor. */
 export interface Methods
   extends MethodsOf<typeof activation>,
+    MethodsOf<typeof argmax>,
     MethodsOf<typeof binary>,
     MethodsOf<typeof compare>,
     MethodsOf<typeof copy>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof reduce>,
+    MethodsOf<typeof softmax>,
+    MethodsOf<typeof statistics>,
     MethodsOf<typeof unary>,
     MethodsOf<typeof view>,
     MethodsOf<typeof where> {}

@@ -1,22 +1,24 @@
-// Reductions: sums, means, products and logical folds over any axes.
-import { defineOp, type Op, type RefArray, type Row } from '../define.js';
+// Reductions: sums, means, products, extremes and logical folds over any axes.
+import { defineOp, type Meta, type Op, type RefArray, type Row, type Vjp } from '../define.js';
 import { apply } from '../dispatch.js';
 import { checkDType, type DType } from '../dtype.js';
-import { reducedShape } from '../shape.js';
+import { fail } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import {
   type Axes,
   asFloat,
   axesOf,
-  checkKind,
+  checkNotEmpty,
   checkTensor,
   costPerElement,
   foldedCount,
   foldRef,
   type KeepDims,
   packAxes,
+  reducedMeta,
   spread,
 } from './axes.js';
+import { checkDTypes } from './make/operands.js';
 
 /** How a sum or product is taken. */
 export interface SumOptions extends KeepDims {
@@ -27,22 +29,22 @@ export interface SumOptions extends KeepDims {
 interface DTypes {
   /** The result's dtype. Default: the input's. */
   readonly result: (dtype: DType) => DType;
-  /** Default: all. */
-  readonly takes: readonly DType[];
+  /** Checks the input beyond its axes. */
+  readonly check: (x: Meta, attrs: Axes) => void;
 }
 
 /** A reduction to one value for each combination of the remaining indices. */
 function reduction(
   name: string,
   fold: (values: Float64Array) => number,
-  { result = (dtype) => dtype, takes, ...rest }: Pick<Row<Axes>, 'vjp' | 'save'> & Partial<DTypes>,
+  { result = (dtype) => dtype, check, ...rest }: Pick<Row<Axes>, 'vjp' | 'save'> & Partial<DTypes>,
 ): Op<Axes> {
   return defineOp<Axes>({
     name,
     inputs: ['x'],
-    infer: ([x], { axes, keepDims }) => {
-      if (takes !== undefined) checkKind(name, x, 'x', takes);
-      return { shape: reducedShape(x.shape, axes, keepDims), dtype: result(x.dtype) };
+    infer: ([x], attrs) => {
+      check?.(x, attrs);
+      return reducedMeta(name, x, attrs, result(x.dtype));
     },
     pack: packAxes,
     ref: ([x]: readonly RefArray[], attrs: Axes) => foldRef(x, attrs, fold),
@@ -52,7 +54,6 @@ function reduction(
 }
 
 const total = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
-const floats: readonly DType[] = ['float32', 'float64'];
 const wholeSums = (dtype: DType): DType => (dtype === 'float64' || dtype === 'float32' ? dtype : 'int32');
 
 const sumOp = reduction('sum', total, {
@@ -70,7 +71,7 @@ export function sum(x: Tensor, axis?: number | readonly number[], options: SumOp
 }
 
 const meanOp = reduction('mean', (values) => total(values) / values.length, {
-  takes: floats,
+  check: (x) => checkDTypes('mean', 'floats', [x]),
   vjp: [
     (g, _saved, { attrs, inputs }) =>
       spread(g.mul(1 / foldedCount(inputs[0].shape, attrs.axes)), inputs[0].shape, attrs.axes),
@@ -135,8 +136,54 @@ export function prod(x: Tensor, axis?: number | readonly number[], options: SumO
   return apply(prodOp, [options.dtype === undefined ? x : x.cast(checkDType('prod', options.dtype))], attrs);
 }
 
-const anyOp = reduction('any', (values) => Number(values.some((v) => v !== 0)), { takes: ['bool'], vjp: ['none'] });
-const allOp = reduction('all', (values) => Number(values.every((v) => v !== 0)), { takes: ['bool'], vjp: ['none'] });
+/** The gradient of an extreme: shared evenly by all elements that are equal to it. */
+const sharedByTies: Vjp<Axes> = (g, { x, out }, { attrs: { axes } }) => {
+  const ties = x.eq(spread(out, x.shape, axes)).cast(x.dtype);
+  return spread(g, x.shape, axes).mul(ties.div(ties.sum(axes, { keepDims: true })));
+};
+
+const largest = (a: number, b: number) => (a > b || Number.isNaN(a) ? a : b);
+const smallest = (a: number, b: number) => (a < b || Number.isNaN(a) ? a : b);
+
+const maxOp = reduction('max', (values) => values.reduce(largest), {
+  check: (x, { axes }) => checkNotEmpty('max', x, axes),
+  save: ['x', 'out'],
+  vjp: [sharedByTies],
+});
+const minOp = reduction('min', (values) => values.reduce(smallest), {
+  check: (x, { axes }) => checkNotEmpty('min', x, axes),
+  save: ['x', 'out'],
+  vjp: [sharedByTies],
+});
+
+/**
+ * The largest element along the given axes (all, when absent); nan where there is one. Equal largest elements share the
+ * gradient evenly. `argmax` says where it is. Throws when there is no such axis, or no element.
+ */
+export function max(x: Tensor, axis?: number | readonly number[], options: KeepDims = {}): Tensor {
+  return apply(maxOp, [x], axesOf('max', x, axis, options));
+}
+
+/**
+ * The smallest element along the given axes (all, when absent); nan where there is one. Equal smallest elements share the
+ * gradient evenly. `argmin` says where it is. Throws when there is no such axis, or no element.
+ */
+export function min(x: Tensor, axis?: number | readonly number[], options: KeepDims = {}): Tensor {
+  return apply(minOp, [x], axesOf('min', x, axis, options));
+}
+
+const checkBool = (name: string) => (x: Meta) => {
+  if (x.dtype !== 'bool') fail(name, 'the row takes bool only', x.dtype);
+};
+
+const anyOp = reduction('any', (values) => Number(values.some((v) => v !== 0)), {
+  check: checkBool('any'),
+  vjp: ['none'],
+});
+const allOp = reduction('all', (values) => Number(values.every((v) => v !== 0)), {
+  check: checkBool('all'),
+  vjp: ['none'],
+});
 
 /**
  * Whether any element along the given axes (all, when absent) is true, or not 0; false where there are none. Returns bool.

@@ -10,6 +10,7 @@
 #include "cpu/fold_run.h"
 #include "cpu/vectors.h"
 #include "math/folds.h"
+#include "math/functions.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {

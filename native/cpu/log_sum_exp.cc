@@ -31,7 +31,7 @@ struct LogSumExp {
   ATHANOR_ALWAYS_INLINE State start() { return {m::Limits<T>::low, 0}; }
 
   static State merge(State a, State b, int64_t) {
-    const T max = m::larger(a.max, b.max);
+    const T max = m::maximum(a.max, b.max);
     return {max, rescaled(a, max) + rescaled(b, max)};
   }
   /** A sum of 0 stays 0 even where its maximum, 0 in place of -infinity, lies above the other. */
@@ -81,7 +81,7 @@ struct LogSumExp {
     for (int64_t i = 0; i < k; ++i) {
       const T* row = from[i];
 #pragma omp simd
-      for (int64_t c = 0; c < n; ++c) max[c] = m::larger(max[c], row[c * step]);
+      for (int64_t c = 0; c < n; ++c) max[c] = m::maximum(max[c], row[c * step]);
     }
     for (int64_t i = 0; i < k; ++i) {
       const T* row = from[i];

@@ -72,7 +72,7 @@ struct FoldMoments {
 
   static void columns(const FoldPlan& p, const T* x, int64_t n, int64_t step, State* out) {
     double mean[kColumns], m2[kColumns];
-    for (int64_t c = 0; c < n; ++c) mean[c] = m2[c] = 0;
+    for (int64_t c = 0; c < n; ++c) mean[c] = m2[c] = 0;  // the result where there are no rows
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
     for (int64_t row = 0; row < p.count; row += kRows) {
       const int64_t k = min_of(kRows, p.count - row);
@@ -103,6 +103,10 @@ struct FoldMoments {
       const T* row = from[i];
 #pragma omp simd
       for (int64_t c = 0; c < n; ++c) deviations[c] += (row[c * step] - sum[c]) * (row[c * step] - sum[c]);
+    }
+    if (before == 0) {  // joining with nothing would multiply its 0 with a delta that may have overflowed
+      for (int64_t c = 0; c < n; ++c) mean[c] = sum[c], m2[c] = deviations[c];
+      return;
     }
 #pragma omp simd
     for (int64_t c = 0; c < n; ++c) {

@@ -19,7 +19,7 @@ void maxima(int64_t lines, int64_t n, const T* x, int64_t step, T* max) {
   for (int64_t c = 0; c < lines; ++c) max[c] = m::Limits<T>::low;
   for (int64_t i = 0; i < n; ++i, x += step) {
 #pragma omp simd
-    for (int64_t c = 0; c < lines; ++c) max[c] = m::larger(max[c], x[c]);
+    for (int64_t c = 0; c < lines; ++c) max[c] = m::maximum(max[c], x[c]);
   }
 }
 
@@ -103,9 +103,8 @@ struct SoftmaxGrad {  // gx = out (g - sum(g out))
     double dot = 0;
 #pragma omp simd reduction(+ : dot)
     for (int64_t i = 0; i < n; ++i) dot += static_cast<double>(g[i * s[1]]) * out[i * s[2]];
-    const T shift = static_cast<T>(dot);
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) gx[i * s[0]] = out[i * s[2]] * (g[i * s[1]] - shift);
+    for (int64_t i = 0; i < n; ++i) gx[i * s[0]] = static_cast<T>(out[i * s[2]] * (g[i * s[1]] - dot));
   }
 
   template <class T>
@@ -121,7 +120,7 @@ struct SoftmaxGrad {  // gx = out (g - sum(g out))
       T* gx = p[0] + i * s[0];
       const T *g = p[1] + i * s[1], *out = p[2] + i * s[2];
 #pragma omp simd
-      for (int64_t c = 0; c < lines; ++c) gx[c] = out[c] * (g[c] - static_cast<T>(dot[c]));
+      for (int64_t c = 0; c < lines; ++c) gx[c] = static_cast<T>(out[c] * (g[c] - dot[c]));
     }
   }
 };
@@ -131,9 +130,9 @@ struct LogSoftmaxGrad {  // gx = g - exp(out) sum(g)
   static void line(int64_t n, T* const* p, const S& s) {
     T* gx = p[0];
     const T *g = p[1], *out = p[2];
-    const T sum = static_cast<T>(Fold<F_sum, T>::row(g, n, s[1]));
+    const double sum = Fold<F_sum, T>::row(g, n, s[1]);
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) gx[i * s[0]] = g[i * s[1]] - m::exp(out[i * s[2]]) * sum;
+    for (int64_t i = 0; i < n; ++i) gx[i * s[0]] = static_cast<T>(g[i * s[1]] - m::exp(out[i * s[2]]) * sum);
   }
 
   template <class T>
@@ -149,7 +148,7 @@ struct LogSoftmaxGrad {  // gx = g - exp(out) sum(g)
       T* gx = p[0] + i * s[0];
       const T *g = p[1] + i * s[1], *out = p[2] + i * s[2];
 #pragma omp simd
-      for (int64_t c = 0; c < lines; ++c) gx[c] = g[c] - m::exp(out[c]) * static_cast<T>(sum[c]);
+      for (int64_t c = 0; c < lines; ++c) gx[c] = static_cast<T>(g[c] - m::exp(out[c]) * sum[c]);
     }
   }
 };

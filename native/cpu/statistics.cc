@@ -1,5 +1,8 @@
-// variance: sum of (x - mean)^2 / max(0, n - correction) over any axes. attrs: the axes as bits, the correction.
+// variance: sum of (x - mean)^2 / max(0, n - correction) over any axes; std: its root. attrs: the axes as bits, the
+// correction.
 // Item size bytes and 5 FLOPs per element, in one pass (moments.h): bound by read bandwidth.
+#include <math.h>
+
 #include "cpu/families.h"
 #include "cpu/moments.h"
 
@@ -7,7 +10,8 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-void variance_moments(const Call& c) {
+template <bool Root>
+void spread_moments(const Call& c) {
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
@@ -15,17 +19,22 @@ void variance_moments(const Call& c) {
     T* out = c.out[0].template as<T>();
     run_fold<FoldMoments<T>>(c.ctx, p, c.in[0].template as<const T>(), kGrain,
                              [&](int64_t, int64_t at, int64_t step, const Moments* m, int64_t n) {
-                               for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<T>(m[i].m2 / divisor);
+                               for (int64_t i = 0; i < n; ++i) {
+                                 const double variance = m[i].m2 / divisor;
+                                 out[at + i * step] = static_cast<T>(Root ? ::sqrt(variance) : variance);
+                               }
                              });
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
 }
 
-const Kernel kernels_variance[] = {{"moments", nullptr, variance_moments}};
+const Kernel kernels_variance[] = {{"moments", nullptr, spread_moments<false>}};
+const Kernel kernels_std[] = {{"moments", nullptr, spread_moments<true>}};
 
 }  // namespace
 
-const OpKernels statistics[] = {ATHANOR_OP(variance, kernels_variance), {nullptr, nullptr, 0}};
+const OpKernels statistics[] = {
+    ATHANOR_OP(variance, kernels_variance), ATHANOR_OP(std, kernels_std), {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

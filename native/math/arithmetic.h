@@ -78,14 +78,14 @@ ATHANOR_ALWAYS_INLINE T trunc(T x) {
   return with_sign(floor(magnitude(x)), x);
 }
 
-// ---- the larger and the smaller; nan wins, as in IEEE 754's maximum and minimum
+// ---- the larger and the smaller; nan wins, as in IEEE 754's maximum and minimum. Of numbers or of vectors.
 template <class T>
 ATHANOR_ALWAYS_INLINE T maximum(T a, T b) {
-  return ((a > b) | is_nan(a)) ? a : b;
+  return ((a > b) | (a != a)) ? a : b;
 }
 template <class T>
 ATHANOR_ALWAYS_INLINE T minimum(T a, T b) {
-  return ((a < b) | is_nan(a)) ? a : b;
+  return ((a < b) | (a != a)) ? a : b;
 }
 
 // ---- division that rounds down, and what it leaves, which has the divisor's sign. Integers must not be divided by 0.

@@ -1,5 +1,4 @@
-// What the REDUCE lines of ops.def are written with. Host and device share it, and the host calls it with whole vectors
-// in place of numbers, so there are no branches: conditions are masks.
+// What the REDUCE lines of ops.def are written with, beside arithmetic.h. Host and device share it.
 #pragma once
 #include <math.h>
 #include <stdint.h>
@@ -27,6 +26,7 @@ struct SumOf<double> {
 template <class T>
 using Sum = typename SumOf<T>::type;
 
+/** What every element is at least, and at most. */
 template <class T>
 struct Limits;
 template <>
@@ -45,17 +45,6 @@ template <>
 struct Limits<uint8_t> {
   static constexpr uint8_t low = 0, high = UINT8_MAX;
 };
-
-/** The larger of two; NaN when one is. */
-template <class V>
-ATHANOR_ALWAYS_INLINE V larger(V a, V b) {
-  return ((a > b) | (a != a)) ? a : b;
-}
-/** The smaller of two; NaN when one is. */
-template <class V>
-ATHANOR_ALWAYS_INLINE V smaller(V a, V b) {
-  return ((a < b) | (a != a)) ? a : b;
-}
 
 }  // namespace m
 }  // namespace ATHANOR_ISA

@@ -1,40 +1,25 @@
 import { tensor, zeros } from '../../../lib/index.js';
-import type { Case, ErrorCase, InputSpec } from '../case.js';
+import type { Case, ErrorCase } from '../case.js';
+import { empty, long, over, shapes } from '../reductions.js';
 
-const over = (input: InputSpec, axes: number[], keepDims = false): Case => ({
-  inputs: [input],
-  attrs: { axes, keepDims },
-});
-
-/** Every way that the loops take: rows, columns, a few columns, both around a kept axis, all, none, long enough to split. */
-function shapes(input: Omit<InputSpec, 'shape'> = {}): Case[] {
-  return [
-    over({ ...input, shape: [] }, []),
-    over({ ...input, shape: [37] }, [0]),
-    over({ ...input, shape: [3, 5] }, [1], true),
-    over({ ...input, shape: [5, 70] }, [0]),
-    over({ ...input, shape: [19, 3] }, [0]),
-    over({ ...input, shape: [2, 3, 4] }, []),
-    over({ ...input, shape: [2, 3, 4] }, [0, 2]),
-    over({ ...input, shape: [2, 3, 4] }, [1], true),
-    over({ ...input, shape: [2, 3, 2, 5] }, [0, 1, 3]),
-    over({ ...input, shape: [2, 3, 2, 5] }, [0, 1, 2, 3], true),
-    over({ ...input, shape: [4, 0] }, [0]),
-  ];
-}
-
-const empty = [over({ shape: [4, 0] }, [1]), over({ shape: [0] }, [0], true)];
-const long = [over({ shape: [40, 1700] }, [0]), over({ shape: [70000] }, [0]), over({ shape: [3, 30000] }, [1])];
+const tied = { shape: [2, 4], values: [1, 3, 3, -2, -2, 0, 3, -2] };
+const ties = [0, 1].map((axis): Case => ({ ...over(tied, [axis]), skipGrad: 'a kink where elements are equal' }));
+const extremes = [...shapes({ distinct: true }), ...long(), ...ties];
+const noBools = over({ shape: [4, 0], dtype: 'bool' }, [1]);
 
 export const cases: Record<string, Case[]> = {
-  sum: [...shapes(), ...empty, ...long],
-  mean: [...shapes(), ...empty, ...long],
-  prod: [...shapes(), ...empty, over({ shape: [2, 4], values: [0, 2, 3, 4, 0, 0, 5, 6] }, [1])],
-  any: [...shapes({ dtype: 'bool' }), over({ shape: [4, 0], dtype: 'bool' }, [1])],
-  all: [...shapes({ dtype: 'bool' }), over({ shape: [4, 0], dtype: 'bool' }, [1])],
+  sum: [...shapes(), ...empty(), ...long()],
+  mean: [...shapes(), ...empty(), ...long()],
+  norm: [...shapes(), ...empty(), ...long()],
+  prod: [...shapes(), ...empty(), over({ shape: [2, 4], values: [0, 2, 3, 4, 0, 0, 5, 6] }, [1])],
+  max: extremes,
+  min: extremes,
+  any: [...shapes({ dtype: 'bool' }), noBools],
+  all: [...shapes({ dtype: 'bool' }), noBools],
 };
 
 const x = () => zeros([2, 3]);
+const none = () => zeros([0, 3]);
 
 export const errors: ErrorCase[] = [
   { name: 'axis past the last', call: () => x().sum(2), message: 'sum: axis must be a whole number from -2 to 1: 2' },
@@ -55,5 +40,15 @@ export const errors: ErrorCase[] = [
     name: 'no such dtype',
     call: () => x().sum(0, { dtype: 'float' as never }),
     message: /^sum: dtype must be one of .*: "float"$/,
+  },
+  {
+    name: 'max of nothing',
+    call: () => none().max(0),
+    message: 'max: there are no elements to choose from: [0, 3] along [0]',
+  },
+  {
+    name: 'min of nothing',
+    call: () => none().min(),
+    message: 'min: there are no elements to choose from: [0, 3] along [0, 1]',
   },
 ];
