@@ -7,25 +7,14 @@
 // C; where C is tiny but the depth is not, the depth itself is shared out and the partial sums are added in order.
 // Results depend on the number of threads only through that last case.
 #pragma once
+#include "cpu/blocking.h"
 #include "cpu/gemm_block.h"
 #include "cpu/gemm_pack.h"
+#include "cpu/part.h"
 #include "cpu/slots.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
-
-/** Sizes of the pieces that are kept in each cache. */
-template <class T>
-struct Blocking {
-  // One panel of B: 256 steps of two full vectors are 32 KiB with AVX-512, two thirds of a first-level cache.
-  static constexpr int64_t depth = 256;
-  // What an item packs for itself: half of a second-level cache of 512 KiB or more, beside what streams through it.
-  static constexpr int64_t local = 256 * 1024 / static_cast<int64_t>(sizeof(T));
-  // What all threads share: stays in the last-level cache.
-  static constexpr int64_t shared = 4 * 1024 * 1024 / static_cast<int64_t>(sizeof(T));
-  // Multiply-adds below which waking a second thread costs more than it saves: about 5 us of one core.
-  static constexpr int64_t worth_sharing = 500 * 1000;
-};
 
 template <class T, class A, class B, class C>
 struct Product {
@@ -34,13 +23,6 @@ struct Product {
   B b;
   C c;
   Begin<T> begin;
-};
-
-/** [from, to) number i of `count` nearly equal parts of [0, size). */
-struct Part {
-  int64_t from, to;
-  Part(int64_t size, int64_t count, int64_t i) : from(size * i / count), to(size * (i + 1) / count) {}
-  int64_t size() const { return to - from; }
 };
 
 template <class T>

@@ -2,6 +2,7 @@
 // + bias. Any strides: a transposed operand is read as it lies. Few large products are cut up among threads, many small
 // ones are shared out whole. Bound by the multiply-add units for M, N, K of a few dozen and more (2 M N K FLOPs), by
 // the bandwidth of the matrix where the other operand is a vector.
+#include "cpu/dense.h"
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
 #include "cpu/gemm.h"
@@ -113,23 +114,11 @@ void for_products(const Call& c, const Products& p, const F& one) {
   });
 }
 
-/** The bias as contiguous numbers: null if there is none. */
-template <class T>
-const T* bias_of(Context* ctx, const Products& p) {
-  if (p.bias == nullptr) return nullptr;
-  const T* from = p.bias->as<const T>();
-  const int64_t step = p.bias->strides[0];
-  if (step == 1) return from;
-  T* copy = scratch_array<T>(ctx, p.n);
-  for (int64_t i = 0; i < p.n; ++i) copy[i] = from[i * step];
-  return copy;
-}
-
 // ---- packed: two matrices
 
 template <class T>
 void multiply_packed(const Call& c, const Products& p) {
-  const T* bias = bias_of<T>(c.ctx, p);
+  const T* bias = p.bias == nullptr ? nullptr : dense_vector<T>(c.ctx, *p.bias);
   const Begin<T> begin = {bias == nullptr ? Start::zero : Start::column_bias, bias};
   const SerialSteps<T> steps(p.m, p.n, p.k);
   const bool many = p.count() > 1;
@@ -154,7 +143,7 @@ void multiply_packed(const Call& c, const Products& p) {
 
 template <class T>
 void multiply_vector(const Call& c, const Products& p) {
-  const T* bias = bias_of<T>(c.ctx, p);
+  const T* bias = p.bias == nullptr ? nullptr : dense_vector<T>(c.ctx, *p.bias);
   const bool row = p.m == 1;  // a is the vector, and out a row: transpose the product
   const int64_t x_step = row ? p.a_step : p.b_row;
   const int64_t copy_elements = x_step == 1 ? 0 : p.k;

@@ -1,0 +1,182 @@
+// The convolution that makes images: out[n, m, y, x] = bias[m] + sum over c, t of weight[m, c, t] * image[n, c, at(y,
+// x, t)]. Forward convolution, and the gradient of a convolution's input, differ in the taps alone. A GEMM of M output
+// channels, N grid points and K = C * taps, whose B is read from shifted rows (conv_rows.h) instead of packed panels.
+//
+// An item of work is a run of grid points: bands of a large image or several small images. Its rows for one block of
+// channels fit the second-level cache, and each panel of weights passes over all of them. Bound by the multiply-add
+// units: 2 M N K FLOPs, the copies cost 1 / M of that per horizontal shift.
+#pragma once
+#include "cpu/conv_bands.h"
+#include "cpu/gemm.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+/** weight[group, m, c, t]: strides, and an offset for each tap. */
+template <class T>
+struct Weights {
+  const T* data;
+  int64_t group, m, c;
+  const int64_t* tap;
+  bool dense;  // channel and tap lie together: one run of numbers for each m
+};
+
+/** Where grid point (y, x) of output channel m goes. */
+template <class T>
+struct Target {
+  T* data;
+  int64_t n, m, y, x;  // strides
+};
+
+template <class T>
+struct Correlation {
+  int64_t images, groups, m, channels;  // m and channels are those of one group
+  Source<T> source;
+  Grid grid;
+  Taps taps;
+  Weights<T> weights;
+  Target<T> target;
+  const T* bias;  // one number an output channel, or null
+};
+
+/** A band of one image as the C of a product: grid points are columns. */
+template <class T>
+struct BandResult {
+  T* data;
+  int64_t row_stride;  // from output channel to output channel
+  int64_t columns, y, x;
+  T* at(int64_t j, int64_t* run) const {
+    if (x == 1 && y == columns) {
+      *run = INT64_MAX;
+      return data + j;
+    }
+    *run = x == 1 ? columns - j % columns : 1;
+    return data + j / columns * y + j % columns * x;
+  }
+};
+
+/** Channels [from, to) that one pass sums over: about two cuts of the GEMM core's depth. */
+template <class T>
+ATHANOR_ALWAYS_INLINE int64_t channel_blocks(int64_t channels, int64_t taps) {
+  return max_of<int64_t>(1, min_of(channels, ceil_div(channels * taps, 2 * Blocking<T>::depth)));
+}
+
+/** Panels of one group's weights for channels [from, to), as the micro-kernel reads them. */
+template <class T>
+void pack_weights(T* to, const Correlation<T>& p, int64_t group, int64_t first_row, int height, const Part& channels) {
+  const T* from = p.weights.data + group * p.weights.group + first_row * p.weights.m + channels.from * p.weights.c;
+  const int64_t taps = p.taps.count;
+  if (p.weights.dense)
+    return pack_strided(to, height, height, from + p.weights.tap[0], p.weights.m, 1, channels.size() * taps);
+  for (int64_t c = 0; c < channels.size(); ++c)
+    for (int64_t t = 0; t < taps; ++t)
+      for (int h = 0; h < height; ++h) *to++ = from[h * p.weights.m + c * p.weights.c + p.weights.tap[t]];
+}
+
+template <class T>
+class Correlator {
+ public:
+  Correlator(Context* ctx, const Correlation<T>& p)
+      : ctx_(ctx),
+        p_(p),
+        panels_(p.m),
+        blocks_(channel_blocks<T>(p.channels, p.taps.count)),
+        block_(ceil_div(p.channels, blocks_)),
+        bands_(bands()),
+        rows_(ctx, p.source, p.grid, p.taps, bands_.band),
+        table_(rows_.table(ctx, block_, p.taps.count)) {}
+
+  void run() {
+    const int64_t depth = p_.channels * p_.taps.count, pieces = p_.groups * blocks_ * panels_.count;
+    packed_ = scratch_array<T>(ctx_, p_.groups * p_.m * depth);
+    parallel_for(ctx_, pieces, ceil_div(kGrain, max_of<int64_t>(1, Tile<T>::rows * depth / blocks_)),
+                 [&](int64_t from, int64_t to) {
+                   for (int64_t i = from; i < to; ++i) {
+                     const int64_t panel = i % panels_.count, block = i / panels_.count % blocks_;
+                     const int64_t group = i / panels_.count / blocks_;
+                     pack_weights(panel_at(group, block, panel), p_, group, panels_.start(panel), panels_.height(panel),
+                                  Part(p_.channels, blocks_, block));
+                   }
+                 });
+    unit_ = block_ * rows_.channel_size();
+    const Slots<T> slots(ctx_, bands_.images * unit_ + 4 * kLanes<T>);  // 4: the widest tile reads whole vectors
+    parallel_each(ctx_, p_.groups * bands_.items, [&](int64_t i) {
+      const auto slot = slots.take();
+      run_item(i / bands_.items, i % bands_.items, slot.data);
+      slots.give_back(slot);
+    });
+  }
+
+ private:
+  Bands bands() const {
+    const int64_t row = block_ * count_shifts(p_.taps) * p_.grid.columns;
+    return Bands(p_.images, p_.grid.rows, row, Blocking<T>::local, ceil_div(4 * ctx_->threads, p_.groups), p_.images);
+  }
+
+  T* panel_at(int64_t group, int64_t block, int64_t panel) const {
+    const Part c(p_.channels, blocks_, block);
+    const int64_t taps = p_.taps.count;
+    return packed_ + group * p_.m * p_.channels * taps + c.from * taps * p_.m + panels_.start(panel) * c.size() * taps;
+  }
+
+  void run_item(int64_t group, int64_t item, T* rows) const {
+    const Bands::Item at = bands_.item(item, p_.images, p_.grid.rows);
+    for (int64_t block = 0; block < blocks_; ++block) {
+      const Part c(p_.channels, blocks_, block);
+      for (int64_t n = 0; n < at.images.size(); ++n)
+        rows_.fill(rows + n * unit_, at.images.from + n, group * p_.channels + c.from, c.size(), at.rows.from,
+                   at.rows.size());
+      for (int64_t panel = 0; panel < panels_.count; ++panel)
+        for (int64_t n = 0; n < at.images.size(); ++n)
+          run_panel(group, block, panel, at.images.from + n, at.rows, rows + n * unit_);
+    }
+  }
+
+  void run_panel(int64_t group, int64_t block, int64_t panel, int64_t n, const Part& band, const T* rows) const {
+    const int64_t row = group * p_.m + panels_.start(panel);
+    const int height = panels_.height(panel);
+    const Target<T>& to = p_.target;
+    const BandResult<T> result = {to.data + n * to.n + row * to.m + band.from * to.y, to.m, p_.grid.columns, to.y,
+                                  to.x};
+    TileCall<T, TableRows> call;
+    call.depth = Part(p_.channels, blocks_, block).size() * p_.taps.count;
+    call.a = panel_at(group, block, panel);
+    call.rows.offsets = table_;
+    call.start = block > 0 ? Start::accumulate : p_.bias != nullptr ? Start::row_bias : Start::zero;
+    call.bias = p_.bias == nullptr ? nullptr : p_.bias + row;
+    const int64_t points = band.size() * p_.grid.columns;
+    for (int64_t j = 0; j < points; j += call.columns) {
+      const int64_t left = points - j;
+      int64_t run;
+      call.b = rows + j;
+      call.c = result.at(j, &run);
+      call.c_stride = to.m;
+      if (height == 1 && min_of(run, left) >= 4 * kLanes<T>) {  // one row leaves registers for more columns
+        call.columns = 4 * kLanes<T>;
+        tile<T, TableRows, 1, 4>(call);
+      } else {
+        call.columns = static_cast<int>(min_of<int64_t>(Tile<T>::width, left));
+        run_tile(call, height, 0, j, result);
+      }
+    }
+  }
+
+  Context* ctx_;
+  const Correlation<T>& p_;
+  RowPanels<T> panels_;
+  int64_t blocks_, block_;  // of channels: how many, and the largest one's size
+  Bands bands_;
+  ShiftedRows<T> rows_;
+  const int64_t* table_;
+  T* packed_ = nullptr;
+  int64_t unit_ = 0;  // elements of one image's rows
+};
+
+template <class T>
+void correlate(Context* ctx, const Correlation<T>& p) {
+  if (p.images == 0 || p.groups == 0 || p.m == 0 || p.grid.rows <= 0 || p.grid.columns <= 0) return;
+  Correlator<T>(ctx, p).run();
+}
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor

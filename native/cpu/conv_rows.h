@@ -1,0 +1,129 @@
+// How a convolution reads its image. For every tap of the kernel the values that it meets along the output grid, in the
+// grid's order, are one contiguous run of memory: then the micro-kernels of the GEMM core read them as rows of a matrix
+// that is never built. To that end each row of the image is copied once for every horizontal shift of the taps (3 for a
+// 3 x 3 kernel, where a full patch matrix would hold 9 copies), zeros where the shift leaves the image, rows sorted by
+// their remainder in the vertical stride. A tap is then an offset: its shift's plane, its row in it.
+//
+// Legend: N images, C channels, H W image, y x output grid, t tap; a band is a run of grid rows.
+#pragma once
+#include "cpu/parallel.h"
+#include "cpu/simd.h"
+#include "cpu/slots.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+/** The image that is read: x of a forward convolution, the output's gradient of a backward one. */
+template <class T>
+struct Source {
+  const T* data;
+  int64_t n, c, h, w;  // strides
+  int64_t height, width;
+};
+
+/** Grid point (y, x) and tap t meet at image row y * step_y + dy[t], column x * step_x + dx[t]. */
+struct Grid {
+  int64_t rows, columns;
+  int64_t step_y, step_x;
+};
+struct Taps {
+  int64_t count;
+  const int64_t *dy, *dx;
+};
+
+ATHANOR_ALWAYS_INLINE int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+/** The copies of an image's rows that the taps read, for bands of up to `band` grid rows. */
+template <class T>
+class ShiftedRows {
+ public:
+  ShiftedRows(Context* ctx, const Source<T>& source, const Grid& grid, const Taps& taps, int64_t band)
+      : source_(source), grid_(grid), planes_(scratch_array<Plane>(ctx, taps.count)) {
+    tap_offsets_ = scratch_array<int64_t>(ctx, taps.count);
+    for (int64_t t = 0; t < taps.count; ++t) widen(taps, t);
+    for (int64_t i = 0; i < count_; ++i) {
+      planes_[i].offset = channel_size_;
+      channel_size_ += (band + planes_[i].last - planes_[i].first) * grid.columns;
+    }
+    for (int64_t t = 0; t < taps.count; ++t) {
+      const Plane& p = planes_[find(taps, t)];
+      tap_offsets_[t] = p.offset + (floor_div(taps.dy[t], grid.step_y) - p.first) * grid.columns;
+    }
+  }
+
+  /** Elements that the rows of one channel take. Readers of whole vectors need one tile's width beyond the last. */
+  int64_t channel_size() const { return channel_size_; }
+
+  /** Where channel c, tap t begins, for all of `channels` and the taps: the table for the micro-kernels. */
+  const int64_t* table(Context* ctx, int64_t channels, int64_t taps) const {
+    int64_t* offsets = scratch_array<int64_t>(ctx, channels * taps);
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t t = 0; t < taps; ++t) offsets[c * taps + t] = c * channel_size_ + tap_offsets_[t];
+    return offsets;
+  }
+
+  /** Writes the rows of `channels` channels of an image for the band of `rows` grid rows at y0. */
+  void fill(T* to, int64_t image, int64_t first_channel, int64_t channels, int64_t y0, int64_t rows) const {
+    for (int64_t c = 0; c < channels; ++c) {
+      const T* plane = source_.data + image * source_.n + (first_channel + c) * source_.c;
+      for (int64_t i = 0; i < count_; ++i)
+        fill_plane(to + c * channel_size_ + planes_[i].offset, plane, planes_[i], y0, rows);
+    }
+  }
+
+ private:
+  struct Plane {
+    int64_t dx, phase;    // phase: dy modulo the vertical step
+    int64_t first, last;  // of dy divided by the vertical step, over the taps that read this plane
+    int64_t offset;
+  };
+
+  int64_t phase_of(int64_t dy) const { return dy - floor_div(dy, grid_.step_y) * grid_.step_y; }
+
+  int64_t find(const Taps& taps, int64_t t) const {
+    int64_t i = 0;
+    while (i < count_ && (planes_[i].dx != taps.dx[t] || planes_[i].phase != phase_of(taps.dy[t]))) ++i;
+    return i;
+  }
+  void widen(const Taps& taps, int64_t t) {
+    const int64_t row = floor_div(taps.dy[t], grid_.step_y), i = find(taps, t);
+    if (i == count_) planes_[count_++] = {taps.dx[t], phase_of(taps.dy[t]), row, row, 0};
+    planes_[i].first = min_of(planes_[i].first, row);
+    planes_[i].last = max_of(planes_[i].last, row);
+  }
+
+  void fill_plane(T* to, const T* plane, const Plane& p, int64_t y0, int64_t rows) const {
+    const int64_t columns = grid_.columns;
+    // Grid columns whose image column lies inside.
+    const int64_t low = min_of(columns, max_of<int64_t>(0, -floor_div(p.dx, grid_.step_x)));
+    const int64_t high = max_of(low, min_of(columns, floor_div(source_.width - 1 - p.dx, grid_.step_x) + 1));
+    const int64_t step = source_.w * grid_.step_x;
+    for (int64_t i = 0; i < rows + p.last - p.first; ++i, to += columns) {
+      const int64_t row = p.phase + grid_.step_y * (y0 + p.first + i);
+      if (row < 0 || row >= source_.height) {
+        for (int64_t x = 0; x < columns; ++x) to[x] = T(0);
+        continue;
+      }
+      const T* from = plane + row * source_.h + p.dx * source_.w;
+      for (int64_t x = 0; x < low; ++x) to[x] = T(0);
+      if (step == 1) {
+        int64_t x = low;
+        for (; x + kLanes<T> <= high; x += kLanes<T>) store(to + x, load(from + x));
+        if (x < high) store_n(to + x, load_n(from + x, static_cast<int>(high - x)), static_cast<int>(high - x));
+      } else {
+        for (int64_t x = low; x < high; ++x) to[x] = from[x * step];
+      }
+      for (int64_t x = high; x < columns; ++x) to[x] = T(0);
+    }
+  }
+
+  Source<T> source_;
+  Grid grid_;
+  Plane* planes_;
+  int64_t* tap_offsets_;
+  int64_t count_ = 0;
+  int64_t channel_size_ = 0;
+};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
