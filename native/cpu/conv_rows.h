@@ -7,6 +7,7 @@
 // Legend: N images, C channels, H W image, y x output grid, t tap; a band is a run of grid rows.
 #pragma once
 #include "cpu/parallel.h"
+#include "cpu/part.h"
 #include "cpu/simd.h"
 #include "cpu/slots.h"
 
@@ -51,7 +52,7 @@ class ShiftedRows {
     }
   }
 
-  /** Elements that the rows of one channel take. Readers of whole vectors need one tile's width beyond the last. */
+  /** Elements that the rows of one channel take. Beyond the last channel's there must be room for a vector. */
   int64_t channel_size() const { return channel_size_; }
 
   /** Where channel c, tap t begins, for all of `channels` and the taps: the table for the micro-kernels. */
@@ -62,7 +63,10 @@ class ShiftedRows {
     return offsets;
   }
 
-  /** Writes the rows of `channels` channels of an image for the band of `rows` grid rows at y0. */
+  /**
+   * Writes the rows of `channels` channels of an image for the band of `rows` grid rows at y0, and up to a vector
+   * beyond them: images that lie one after another are filled in that order.
+   */
   void fill(T* to, int64_t image, int64_t first_channel, int64_t channels, int64_t y0, int64_t rows) const {
     for (int64_t c = 0; c < channels; ++c) {
       const T* plane = source_.data + image * source_.n + (first_channel + c) * source_.c;
@@ -92,29 +96,54 @@ class ShiftedRows {
     planes_[i].last = max_of(planes_[i].last, row);
   }
 
+  /** Grid indices from 0 to `count` whose image index first + i * step lies in [0, size). */
+  static Part inside(int64_t count, int64_t first, int64_t step, int64_t size) {
+    const int64_t low = min_of(count, max_of<int64_t>(0, -floor_div(first, step)));
+    return Part(low, max_of(low, min_of(count, floor_div(size - 1 - first, step) + 1)));
+  }
+
   void fill_plane(T* to, const T* plane, const Plane& p, int64_t y0, int64_t rows) const {
-    const int64_t columns = grid_.columns;
-    // Grid columns whose image column lies inside.
-    const int64_t low = min_of(columns, max_of<int64_t>(0, -floor_div(p.dx, grid_.step_x)));
-    const int64_t high = max_of(low, min_of(columns, floor_div(source_.width - 1 - p.dx, grid_.step_x) + 1));
+    const int64_t first = p.phase + grid_.step_y * (y0 + p.first), count = rows + p.last - p.first;
+    const Part y = inside(count, first, grid_.step_y, source_.height);
+    const Part x = inside(grid_.columns, p.dx, grid_.step_x, source_.width);
+    const T* from = plane + (first + y.from * grid_.step_y) * source_.h + p.dx * source_.w;
+    zero(to, y.from * grid_.columns);
+    to += y.from * grid_.columns;
+    if (source_.w * grid_.step_x != 1)
+      copy_stepped(to, from, y.size(), x);
+    else if (grid_.columns <= kLanes<T>)
+      copy_narrow(to, from, y.size(), x);
+    else
+      copy_wide(to, from, y.size(), x);
+    zero(to + y.size() * grid_.columns, (count - y.to) * grid_.columns);
+  }
+
+  static void zero(T* to, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) to[i] = T(0);
+  }
+  void copy_stepped(T* to, const T* from, int64_t rows, const Part& x) const {
     const int64_t step = source_.w * grid_.step_x;
-    for (int64_t i = 0; i < rows + p.last - p.first; ++i, to += columns) {
-      const int64_t row = p.phase + grid_.step_y * (y0 + p.first + i);
-      if (row < 0 || row >= source_.height) {
-        for (int64_t x = 0; x < columns; ++x) to[x] = T(0);
-        continue;
-      }
-      const T* from = plane + row * source_.h + p.dx * source_.w;
-      for (int64_t x = 0; x < low; ++x) to[x] = T(0);
-      if (step == 1) {
-        int64_t x = low;
-        for (; x + kLanes<T> <= high; x += kLanes<T>) store(to + x, load(from + x));
-        if (x < high) store_n(to + x, load_n(from + x, static_cast<int>(high - x)), static_cast<int>(high - x));
-      } else {
-        for (int64_t x = low; x < high; ++x) to[x] = from[x * step];
-      }
-      for (int64_t x = high; x < columns; ++x) to[x] = T(0);
+    for (int64_t i = 0; i < rows; ++i, to += grid_.columns, from += grid_.step_y * source_.h) {
+      for (int64_t j = 0; j < x.from; ++j) to[j] = T(0);
+      for (int64_t j = x.from; j < x.to; ++j) to[j] = from[j * step];
+      for (int64_t j = x.to; j < grid_.columns; ++j) to[j] = T(0);
     }
+  }
+  // Whole vectors are written: what follows a row is written next.
+  void copy_narrow(T* to, const T* from, int64_t rows, const Part& x) const {
+    const int64_t columns = grid_.columns, step = grid_.step_y * source_.h;
+    const int first = static_cast<int>(x.from), end = static_cast<int>(x.to);
+    for (int64_t i = 0; i < rows; ++i, to += columns, from += step) store(to, load_between(from, first, end));
+  }
+  void copy_wide(T* to, const T* from, int64_t rows, const Part& x) const {
+    constexpr int64_t lanes = kLanes<T>;
+    const int64_t columns = grid_.columns, step = grid_.step_y * source_.h;
+    for (int64_t i = 0; i < rows; ++i, to += columns, from += step)
+      for (int64_t j = 0; j < columns; j += lanes) {
+        const int first = static_cast<int>(max_of<int64_t>(0, min_of(lanes, x.from - j)));
+        const int end = static_cast<int>(max_of<int64_t>(first, min_of(lanes, x.to - j)));
+        store(to + j, load_between(from + j, first, end));
+      }
   }
 
   Source<T> source_;

@@ -47,7 +47,7 @@ class WeightGradientRun {
     const int64_t splits = max_of<int64_t>(1, min_of(bands_.items, wanted));
     T* const partial = splits == 1 ? p_.out : scratch_array<T>(ctx_, splits * size);
     unit_ = block_ * rows_.channel_size();
-    const Slots<T> slots(ctx_, bands_.images * unit_);
+    const Slots<T> slots(ctx_, bands_.images * unit_ + kLanes<T>);
     parallel_each(ctx_, p_.groups * blocks_ * splits, [&](int64_t i) {
       const int64_t split = i % splits, block = i / splits % blocks_, group = i / splits / blocks_;
       const auto slot = slots.take();

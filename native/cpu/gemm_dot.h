@@ -74,9 +74,15 @@ void dot_tile(const DotCall<T>& call) {
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < H; ++i)
+  for (int i = 0; i < H; ++i) {
+    Vec<T> row[4];
 #pragma GCC unroll 4
-    for (int j = 0; j < W; ++j) call.c[i * call.c_stride + j] += sum_lanes<T>(acc[i][j]);
+    for (int j = 0; j < 4; ++j) row[j] = j < W ? acc[i][j] : Vec<T>{};
+    typename Four<T>::type sums;
+    sum_lanes_of_four<T>(row, sums);
+#pragma GCC unroll 4
+    for (int j = 0; j < W; ++j) call.c[i * call.c_stride + j] += sums[j];
+  }
 }
 
 template <class T>

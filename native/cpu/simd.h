@@ -72,14 +72,48 @@ ATHANOR_ALWAYS_INLINE void store_n(T* p, Vec<T> v, int n) {
 }
 #endif
 
-/** The sum of all lanes, halves first: the same order at every call. */
+/** Lanes [from, to) of what lies at p, zeros around them; memory outside of these lanes is never accessed. */
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> load_between(const T* p, int from, int to) {
+#if defined(__AVX512F__)
+  const unsigned mask = (1u << to) - (1u << from);  // 0 where to <= from: then both are 0 or both lanes
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), p));
+  else
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), p));
+#else
+  if (from == 0) return to == kLanes<T> ? load(p) : load_n(p, to);
+  Vec<T> v = {};
+  for (int i = from; i < to; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+
+/** Four numbers. */
+template <class T>
+struct Four {
+  typedef T type __attribute__((vector_size(4 * sizeof(T))));
+};
+
+/** Lanes i, i + 4, i + 8, ... added up, for i < 4. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void fold_to_four(const Vec<T>& v, typename Four<T>::type& sum) {
+  if constexpr (kLanes<T> == 2) {
+    sum = typename Four<T>::type{v[0], v[1], 0, 0};
+  } else {
+    typename Four<T>::type parts[kLanes<T> / 4 > 0 ? kLanes<T> / 4 : 1];
+    __builtin_memcpy(parts, &v, sizeof v);
+    sum = parts[0];
+    for (int i = 1; i < kLanes<T> / 4; ++i) sum += parts[i];
+  }
+}
+
+/** The sum of all lanes, always in the same order. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T sum_lanes(Vec<T> v) {
-  alignas(kVectorBytes) T x[kLanes<T>];
-  store(x, v);
-  for (int half = kLanes<T> / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) x[i] += x[i + half];
-  return x[0];
+  typename Four<T>::type x;
+  fold_to_four<T>(v, x);
+  return (x[0] + x[2]) + (x[1] + x[3]);
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
@@ -98,6 +132,21 @@ ATHANOR_ALWAYS_INLINE void exchange_blocks(Vec<T>& a, Vec<T>& b, int half) {
   a = first;
 }
 
+/** The sums of all lanes of four vectors. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void sum_lanes_of_four(const Vec<T> (&v)[4], typename Four<T>::type& sums) {
+  typedef typename Four<T>::type F;
+  typedef decltype(F{} < F{}) Index;
+  F a, b, c, d;
+  fold_to_four<T>(v[0], a);
+  fold_to_four<T>(v[1], b);
+  fold_to_four<T>(v[2], c);
+  fold_to_four<T>(v[3], d);
+  const F ab = __builtin_shuffle(a, b, Index{0, 4, 2, 6}) + __builtin_shuffle(a, b, Index{1, 5, 3, 7});
+  const F cd = __builtin_shuffle(c, d, Index{0, 4, 2, 6}) + __builtin_shuffle(c, d, Index{1, 5, 3, 7});
+  sums = __builtin_shuffle(ab, cd, Index{0, 1, 4, 5}) + __builtin_shuffle(ab, cd, Index{2, 3, 6, 7});
+}
+
 /** Transposes a square of lanes x lanes elements held in registers. */
 template <class T>
 ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
@@ -110,6 +159,11 @@ ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
   }
 }
 #else
+template <class T>
+ATHANOR_ALWAYS_INLINE void sum_lanes_of_four(const Vec<T> (&v)[4], typename Four<T>::type& sums) {
+  sums = typename Four<T>::type{sum_lanes<T>(v[0]), sum_lanes<T>(v[1]), sum_lanes<T>(v[2]), sum_lanes<T>(v[3])};
+}
+
 template <class T>
 ATHANOR_ALWAYS_INLINE void transpose(Vec<T> (&rows)[kLanes<T>]) {
   constexpr int lanes = kLanes<T>;
