@@ -51,6 +51,15 @@ export {
   lt,
   ne,
 } from './ops/compare.js';
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  convTranspose1d,
+  convTranspose2d,
+  type Pair,
+} from './ops/conv.js';
 export { cast, clone, contiguous } from './ops/copy.js';
 export {
   arange,

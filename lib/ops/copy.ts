@@ -1,9 +1,10 @@
-import { defineOp, type Meta } from '../define.js';
+import { defineOp } from '../define.js';
 import { apply, applyInto } from '../dispatch.js';
-import { checkDType, type DType, dtypes } from '../dtype.js';
+import { checkDType, type DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { formatShape, numel, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
+import { bytesOf } from './cost.js';
 
 /** What float64 becomes when stored in a dtype. */
 function stored(value: number, dtype: DType): number {
@@ -13,8 +14,6 @@ function stored(value: number, dtype: DType): number {
   const [low, high] = dtype === 'uint8' ? [0, 255] : [-2147483648, 2147483647];
   return Number.isNaN(value) ? 0 : Math.trunc(Math.min(Math.max(value, low), high));
 }
-
-const bytesOf = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0);
 
 const copyOp = defineOp<{ dtype: DType }>({
   name: 'copy',

@@ -1,14 +1,14 @@
 // Matrix products. Operands are read as they lie: a transposed view costs no copy.
 import { defineOp, type Meta, type RefArray } from '../define.js';
 import { apply } from '../dispatch.js';
-import { dtypes, promote } from '../dtype.js';
+import { promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { broadcastShapes, formatShape, numel, type Shape } from '../shape.js';
-import { Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { checkTensor } from './axes.js';
+import { bytesOf } from './cost.js';
 
 const shapes = (a: Shape, b: Shape) => `a is ${formatShape(a)}, b is ${formatShape(b)}`;
-
-const bytesOf = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0);
 
 function checkDTypes(op: string, metas: readonly Meta[]): void {
   for (const m of metas) {
@@ -18,9 +18,8 @@ function checkDTypes(op: string, metas: readonly Meta[]): void {
 }
 
 /** The operands as tensors of one dtype, the one that they meet at. */
-function meet(op: string, tensors: readonly unknown[]): Tensor[] {
-  for (const t of tensors) if (!(t instanceof Tensor)) fail(op, 'operands must be tensors', show(t));
-  const given = tensors as readonly Tensor[];
+function meet(op: string, tensors: readonly unknown[], names: readonly string[]): Tensor[] {
+  const given = tensors.map((t, i) => checkTensor(op, t, names[i]));
   const dtype = given.map((t) => t.dtype).reduce(promote);
   return given.map((t) => t.cast(dtype));
 }
@@ -111,7 +110,7 @@ const matmulOp = defineOp({
  * wrap around. Throws when the inner sizes differ or the leading ones do not broadcast. Source: torch.matmul.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  const [x, y] = meet('matmul', [a, b]);
+  const [x, y] = meet('matmul', [a, b], ['a', 'b']);
   checkInner('matmul', x.shape, y.shape);
   const [row, column] = [x.ndim === 1, y.ndim === 1];
   const out = apply(matmulOp, [row ? x.unsqueeze(0) : x, column ? y.unsqueeze(1) : y], undefined);
@@ -120,7 +119,8 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 }
 
 function checkRanks(op: string, a: Tensor, b: Tensor, ranks: readonly [number, number]): void {
-  for (const t of [a, b]) if (!(t instanceof Tensor)) fail(op, 'operands must be tensors', show(t));
+  checkTensor(op, a, 'a');
+  checkTensor(op, b, 'b');
   if (a.ndim !== ranks[0] || b.ndim !== ranks[1]) {
     const word = (rank: number) => ['a scalar', 'a vector', 'a matrix', 'a batch of matrices'][rank];
     fail(op, `a must be ${word(ranks[0])} and b ${word(ranks[1])}`, shapes(a.shape, b.shape));
@@ -139,7 +139,8 @@ export function dot(a: Tensor, b: Tensor): Tensor {
 
 /** The outer product of two vectors: out [M, N] with out[i, j] = a[i] b[j]. Throws when an operand is no vector. */
 export function outer(a: Tensor, b: Tensor): Tensor {
-  for (const t of [a, b]) if (!(t instanceof Tensor)) fail('outer', 'operands must be tensors', show(t));
+  checkTensor('outer', a, 'a');
+  checkTensor('outer', b, 'b');
   if (a.ndim !== 1 || b.ndim !== 1) fail('outer', 'a and b must be vectors', shapes(a.shape, b.shape));
   return a.unsqueeze(1).mul(b);
 }
@@ -218,5 +219,5 @@ const linearOp = defineOp({
  * Throws when the sizes do not fit together. Source: torch.nn.functional.linear.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  return apply(linearOp, meet('linear', bias ? [x, weight, bias] : [x, weight]), undefined);
+  return apply(linearOp, meet('linear', bias ? [x, weight, bias] : [x, weight], ['x', 'weight', 'bias']), undefined);
 }

@@ -4,6 +4,7 @@ import * as activation from './activation.js';
 import * as argmax from './argmax.js';
 import * as binary from './binary.js';
 import * as compare from './compare.js';
+import * as conv from './conv.js';
 import * as copy from './copy.js';
 import * as matmul from './matmul.js';
 import * as reduce from './reduce.js';
@@ -17,7 +18,21 @@ import * as where from './where.js';
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 type MethodsOf<Module> = { [Name in keyof Module]: Method<Module[Name]> };
 
-const modules = [activation, argmax, binary, compare, copy, matmul, reduce, softmax, statistics, unary, view, where];
+const modules = [
+  activation,
+  argmax,
+  binary,
+  compare,
+  conv,
+  copy,
+  matmul,
+  reduce,
+  softmax,
+  statistics,
+  unary,
+  view,
+  where,
+];
 
 /** All op methods of a tensor. */
 export interface Methods
@@ -25,6 +40,7 @@ export interface Methods
     MethodsOf<typeof argmax>,
     MethodsOf<typeof binary>,
     MethodsOf<typeof compare>,
+    MethodsOf<typeof conv>,
     MethodsOf<typeof copy>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof reduce>,

@@ -62,7 +62,7 @@ export const errors: ErrorCase[] = [
   {
     name: 'an operand that is no tensor',
     call: () => matmul(zeros([2, 3]), [[1, 2]] as never),
-    message: /^matmul: operands must be tensors: /,
+    message: /^matmul: b must be a tensor: /,
   },
   {
     name: 'bool operands',

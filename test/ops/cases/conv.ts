@@ -1,0 +1,211 @@
+import {
+  type ConvOptions,
+  conv1d,
+  conv2d,
+  convTranspose1d,
+  convTranspose2d,
+  tensor,
+  zeros,
+} from '../../../lib/index.js';
+import type { Sweep } from '../../../lib/ops/conv-rows.js';
+import type { Case, ErrorCase } from '../case.js';
+
+const plain: Sweep = { stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1], groups: 1 };
+
+/** Input and weight shapes of a convolution, and how it differs from the plain one. */
+type Setting = [x: number[], weight: number[], sweep?: Partial<Sweep>];
+
+const settings: Setting[] = [
+  [
+    [1, 1, 1, 1],
+    [1, 1, 1, 1],
+  ],
+  [[2, 1, 7, 9], [3, 1, 3, 3], { padding: [1, 1, 1, 1] }],
+  [[1, 2, 6, 5], [4, 2, 5, 5], { padding: [2, 2, 2, 2] }],
+  [
+    [2, 3, 6, 6],
+    [2, 3, 1, 1],
+  ],
+  [[1, 2, 9, 8], [3, 2, 3, 2], { stride: [2, 3], padding: [1, 0, 1, 0] }],
+  [[1, 2, 7, 9], [2, 2, 3, 3], { stride: [1, 2], padding: [2, 3, 2, 3], dilation: [2, 3] }],
+  [[1, 2, 5, 5], [2, 2, 2, 2], { padding: [0, 0, 1, 1] }], // 'same'
+  [[1, 3, 6, 6], [2, 3, 1, 1], { stride: [2, 2] }],
+  [[1, 1, 7, 7], [2, 1, 2, 2], { stride: [4, 3] }], // rows that no tap reads
+  [[2, 6, 4, 5], [4, 3, 3, 3], { groups: 2, padding: [1, 1, 1, 1] }],
+  [[1, 4, 5, 18], [4, 1, 3, 3], { groups: 4, padding: [1, 1, 1, 1] }], // depthwise
+  [[1, 3, 5, 5], [6, 1, 3, 3], { groups: 3, stride: [2, 2], padding: [1, 1, 1, 1] }],
+  [[1, 2, 3, 3], [2, 2, 5, 4], { padding: [4, 3, 4, 3] }], // padding beyond the image
+  [[2, 2, 1, 20], [3, 2, 1, 5], { padding: [0, 2, 0, 2] }], // one-dimensional
+  [
+    [1, 15, 3, 3],
+    [16, 15, 2, 2],
+  ], // several panels of rows
+  [
+    [9, 1, 3, 4],
+    [2, 1, 2, 3],
+  ], // many small images
+  [
+    [0, 2, 4, 4],
+    [3, 2, 3, 3],
+  ],
+];
+
+const sweepOf = (s?: Partial<Sweep>): Sweep => ({ ...plain, ...s });
+
+function outputOf([x, weight, s]: Setting): number[] {
+  const { stride, padding, dilation } = sweepOf(s);
+  const size = (d: number) =>
+    Math.floor((x[d + 2] + padding[d] + padding[d + 2] - dilation[d] * (weight[d + 2] - 1) - 1) / stride[d]) + 1;
+  return [x[0], weight[0], size(0), size(1)];
+}
+
+function withBias(settings: Setting[], inputs: (s: Setting) => number[][], bias: (s: Setting) => number): Case[] {
+  return settings.map((s, i) => ({
+    inputs: [...inputs(s), ...(i % 2 === 0 ? [[bias(s)]] : [])].map((shape) => ({ shape })),
+    attrs: sweepOf(s[2]),
+  }));
+}
+
+const forward = withBias(
+  settings,
+  ([x, weight]) => [x, weight],
+  ([, weight]) => weight[0],
+);
+
+// The transpose takes the output's shape back to x's: what the floor of the division dropped is its output padding.
+const transposed = withBias(
+  settings,
+  (s) => [outputOf(s), s[1]],
+  ([x]) => x[1],
+).map((c, i): Case => {
+  const [x, weight] = settings[i];
+  const sweep = c.attrs as Sweep;
+  const out = outputOf(settings[i]);
+  const outputPadding = [0, 1].map(
+    (d) =>
+      x[d + 2] -
+      ((out[d + 2] - 1) * sweep.stride[d] -
+        sweep.padding[d] -
+        sweep.padding[d + 2] +
+        sweep.dilation[d] * (weight[d + 2] - 1) +
+        1),
+  );
+  return { ...c, attrs: { ...sweep, outputPadding } };
+});
+
+const weightGradients = settings.map((s): Case => {
+  return {
+    inputs: [{ shape: s[0] }, { shape: outputOf(s) }],
+    attrs: { ...sweepOf(s[2]), kernel: s[1].slice(2) },
+  };
+});
+
+export const cases: Record<string, Case[]> = {
+  conv2d: forward,
+  convTranspose2d: [
+    ...transposed,
+    // Longer than any convolution would come back from: the last rows are bias alone.
+    {
+      inputs: [{ shape: [1, 2, 3, 3] }, { shape: [2, 3, 2, 2] }, { shape: [3] }],
+      attrs: { ...plain, dilation: [3, 3], stride: [2, 2], outputPadding: [2, 0] },
+    },
+  ],
+  conv2dWeightGradient: weightGradients,
+};
+
+const conv = (x: number[], weight: number[], options?: ConvOptions, bias?: number[]) => () =>
+  conv2d(zeros(x), zeros(weight), bias && zeros(bias), options);
+
+export const errors: ErrorCase[] = [
+  {
+    name: 'channels',
+    call: conv([1, 3, 8, 8], [6, 1, 5, 5]),
+    message:
+      "conv2d: x must have 1 channels (weight's second size times groups): x is [1, 3, 8, 8], weight is [6, 1, 5, 5], groups 1",
+  },
+  { name: 'rank of x', call: conv([8, 8], [6, 1, 5, 5]), message: 'conv2d: x must be [N, C, H, W]: x is [8, 8]' },
+  { name: 'rank of weight', call: conv([1, 1, 8, 8], [6, 5, 5]), message: 'conv2d: weight must have 4 dimensions' },
+  {
+    name: 'kernel larger than the image',
+    call: conv([1, 1, 4, 4], [6, 1, 5, 5]),
+    message: 'conv2d: the kernel is larger than the padded input: x is [1, 1, 4, 4], weight is [6, 1, 5, 5]',
+  },
+  { name: 'empty kernel', call: conv([1, 1, 4, 4], [6, 1, 0, 5]), message: 'conv2d: the kernel is empty' },
+  {
+    name: 'groups',
+    call: conv([1, 4, 4, 4], [3, 2, 1, 1], { groups: 2 }),
+    message: "conv2d: weight's first size must be a multiple of groups",
+  },
+  {
+    name: 'groups of 0',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { groups: 0 }),
+    message: 'conv2d: groups must be a whole number of 1 or more: 0',
+  },
+  {
+    name: 'stride of 0',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { stride: 0 }),
+    message: 'conv2d: stride must be a whole number of 1 or more: 0',
+  },
+  {
+    name: 'fractional dilation',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { dilation: [1, 1.5] }),
+    message: 'conv2d: dilation must be a whole number of 1 or more: 1.5',
+  },
+  {
+    name: 'negative padding',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { padding: -1 }),
+    message: 'conv2d: padding must be a whole number of 0 or more: -1',
+  },
+  {
+    name: 'three strides',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { stride: [1, 1, 1] as never }),
+    message: 'conv2d: stride must be a number or a list of 2: [1, 1, 1]',
+  },
+  {
+    name: 'unknown padding',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { padding: 'full' as never }),
+    message: "conv2d: padding must be 'same', 'valid', a number or a list of numbers",
+  },
+  {
+    name: 'same with a stride',
+    call: conv([1, 1, 4, 4], [1, 1, 3, 3], { padding: 'same', stride: 2 }),
+    message: "conv2d: padding 'same' needs stride 1: stride [2, 2]",
+  },
+  {
+    name: 'bias',
+    call: conv([1, 1, 4, 4], [2, 1, 3, 3], {}, [3]),
+    message: 'conv2d: bias must be [2], one number an output channel: bias is [3]',
+  },
+  { name: 'no tensor', call: () => conv2d(tensor([1]), [1] as never), message: /^conv2d: weight must be a tensor/ },
+  {
+    name: 'options',
+    call: conv([1, 1, 4, 4], [2, 1, 3, 3], null as never),
+    message: 'conv2d: options must be an object',
+  },
+  {
+    name: 'conv1d of images',
+    call: () => conv1d(zeros([1, 2, 3, 4]), zeros([1, 2, 3])),
+    message: 'conv1d: x must be [N, C, L]: x is [1, 2, 3, 4]',
+  },
+  {
+    name: 'channels of the transpose',
+    call: () => convTranspose2d(zeros([1, 3, 4, 4]), zeros([2, 3, 2, 2])),
+    message: "convTranspose2d: x must have 2 channels (weight's first size): x is [1, 3, 4, 4]",
+  },
+  {
+    name: 'output padding',
+    call: () => convTranspose2d(zeros([1, 2, 4, 4]), zeros([2, 3, 2, 2]), null, { stride: 2, outputPadding: [0, 2] }),
+    message:
+      'convTranspose2d: outputPadding must be smaller than stride or dilation: outputPadding [0, 2], stride [2, 2]',
+  },
+  {
+    name: 'padding that leaves nothing',
+    call: () => convTranspose2d(zeros([1, 2, 2, 2]), zeros([2, 3, 2, 2]), null, { padding: 2 }),
+    message: 'convTranspose2d: the output would be empty',
+  },
+  {
+    name: 'bias of the transpose',
+    call: () => convTranspose1d(zeros([1, 2, 4]), zeros([2, 3, 2]), zeros([2])),
+    message: 'convTranspose1d: bias must be [3]',
+  },
+];
