@@ -43,6 +43,23 @@ export function checkDType(op: string, value: unknown): DType {
   return fail(op, `dtype must be one of ${Object.keys(dtypes).join(', ')}`, show(value));
 }
 
+/** Checks that a number given by a caller can be held by a dtype: whole and in range for an integer one. */
+export function checkFits(op: string, value: number, dtype: DType): number {
+  if (dtypes[dtype].isFloat || dtype === 'bool') return value;
+  const [low, high] = dtype === 'uint8' ? [0, 255] : [-2147483648, 2147483647];
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  return fail(op, `an element does not fit ${dtype}`, show(value));
+}
+
+/** An array for `length` elements. Throws when that is more than JavaScript can hold. */
+export function hostArray(op: string, dtype: DType, length: number): TypedArray {
+  try {
+    return new dtypes[dtype].array(length);
+  } catch {
+    return fail(op, 'more elements than a typed array can hold', `${length} of ${dtype}`);
+  }
+}
+
 /** The dtype that two operands meet at: the one further along bool, uint8, int32, float32, float64. */
 export function promote(a: DType, b: DType): DType {
   return dtypes[a].rank >= dtypes[b].rank ? a : b;

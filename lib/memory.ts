@@ -76,6 +76,7 @@ export function tidy<R>(fn: () => R): R {
 
 /** Takes a tensor out of all tidy() scopes around it; it lives until it is disposed of or garbage. Returns it. */
 export function keep(t: Tensor): Tensor {
+  if (!(t instanceof Tensor)) fail('keep', 'a tensor was expected', show(t));
   t.kept = true;
   return t;
 }

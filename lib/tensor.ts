@@ -4,7 +4,7 @@ import type { BackwardOptions } from './autograd/backward.js';
 import { backward } from './autograd/backward.js';
 import type { GradHook, GradNode } from './autograd/tape.js';
 import { context } from './context.js';
-import { type DataOf, type DType, dtypes, type TypedArray } from './dtype.js';
+import { type DataOf, type DType, dtypes, hostArray, type TypedArray } from './dtype.js';
 import { fail, show } from './errors.js';
 import type { Handle } from './native.js';
 import type { Methods } from './ops/methods.js';
@@ -112,7 +112,7 @@ export class Tensor {
   }
 
   private destination(): TypedArray {
-    return new dtypes[this.dtype].array(this.size);
+    return hostArray('data', this.dtype, this.size);
   }
 
   /**

@@ -28,9 +28,9 @@ export function asFloat(x: Tensor): Tensor {
   return x.isFloat ? x : x.cast('float32');
 }
 
-/** Throws unless trailing options are an object. */
-export function checkObject(op: string, options: unknown): void {
-  if (typeof options !== 'object' || options === null) fail(op, 'options must be an object', show(options));
+/** Throws unless what was given, trailing options mostly, is an object. */
+export function checkObject(op: string, given: unknown, what = 'options'): void {
+  if (typeof given !== 'object' || given === null) fail(op, `${what} must be an object`, show(given));
 }
 
 /** A true or false option. Throws for anything else. */

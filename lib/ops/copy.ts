@@ -1,9 +1,10 @@
 import { defineOp } from '../define.js';
 import { apply, applyInto } from '../dispatch.js';
-import { checkDType, type DType } from '../dtype.js';
+import { checkDType, checkFits, type DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { formatShape, numel, sameShape } from '../shape.js';
-import { Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { checkTensor } from './axes.js';
 import { bytesOf } from './cost.js';
 
 /** What float64 becomes when stored in a dtype. */
@@ -26,12 +27,13 @@ const copyOp = defineOp<{ dtype: DType }>({
 
 /** A new contiguous tensor with the same elements; gradients flow through. */
 export function clone(x: Tensor): Tensor {
+  checkTensor('clone', x);
   return apply(copyOp, [x], { dtype: x.dtype });
 }
 
 /** The tensor itself when its elements lie in row-major order without gaps, else a {@link clone}. */
 export function contiguous(x: Tensor): Tensor {
-  return x.isContiguous ? x : clone(x);
+  return checkTensor('contiguous', x).isContiguous ? x : clone(x);
 }
 
 /**
@@ -40,7 +42,7 @@ export function contiguous(x: Tensor): Tensor {
  * Throws when `dtype` is not the name of one.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  return dtype === x.dtype ? x : apply(copyOp, [x], { dtype: checkDType('cast', dtype) });
+  return dtype === checkTensor('cast', x).dtype ? x : apply(copyOp, [x], { dtype: checkDType('cast', dtype) });
 }
 
 const fillOp = defineOp<{ shape: readonly number[]; dtype: DType; value: number }>({
@@ -62,10 +64,13 @@ export function filled(shape: readonly number[], value: number, dtype: DType): T
 }
 
 /**
- * Sets every element of `x` to `value`, in place. Throws when `x` requires grad outside of noGrad, or is expanded.
+ * Sets every element of `x` to `value`, in place. Throws when `x` requires grad outside of noGrad, is expanded, or is of a
+ * dtype that cannot hold `value`.
  */
 export function fill_(x: Tensor, value: number): Tensor {
+  checkTensor('fill_', x);
   if (typeof value !== 'number') fail('fill_', 'value must be a number', show(value));
+  checkFits('fill_', value, x.dtype);
   applyInto(fillOp, [], [x], { shape: x.shape, dtype: x.dtype, value });
   return x;
 }
@@ -80,7 +85,8 @@ export function zero_(x: Tensor): Tensor {
  * shapes do not broadcast, when `x` requires grad outside of noGrad, or is expanded.
  */
 export function copy_(x: Tensor, source: Tensor): Tensor {
-  if (!(source instanceof Tensor)) fail('copy_', 'source must be a tensor', show(source));
+  checkTensor('copy_', x);
+  checkTensor('copy_', source, 'source');
   const from = sameShape(x.shape, source.shape) ? source : source.expand(x.shape);
   applyInto(copyOp, [from], [x], { dtype: x.dtype });
   return x;

@@ -1,12 +1,13 @@
 import { types } from 'node:util';
 import { context } from '../context.js';
 import { checkDevice } from '../device.js';
-import { checkDType, type DType, dtypes, type TypedArray } from '../dtype.js';
+import { checkDType, checkFits, type DType, dtypes, hostArray, type TypedArray } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
 import { checkInteger, checkShape, contiguousStrides, formatShape, maxDims, numel, type Shape } from '../shape.js';
 import { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';
+import { checkObject, checkTensor } from './axes.js';
 import { filled } from './copy.js';
 
 /** What a tensor can be made from: a number, nested arrays of one shape, or a typed array. */
@@ -32,7 +33,7 @@ function finish(op: string, t: Tensor, options: TensorOptions): Tensor {
 }
 
 function checkOptions(op: string, options: TensorOptions, otherwise: DType): DType {
-  if (typeof options !== 'object' || options === null) fail(op, 'options must be an object', show(options));
+  checkObject(op, options);
   checkDevice(op, options.device);
   return options.dtype === undefined ? otherwise : checkDType(op, options.dtype);
 }
@@ -88,10 +89,7 @@ function fillFrom(out: TypedArray, data: unknown, shape: Shape, dtype: DType): v
       fail('tensor', 'elements must be numbers or booleans of one nesting', show(value));
     }
     const number = Number(value);
-    out[at] = dtype === 'bool' ? Number(number !== 0) : number;
-    if (!dtypes[dtype].isFloat && dtype !== 'bool' && out[at] !== number) {
-      fail('tensor', `an element does not fit ${dtype}`, show(value));
-    }
+    out[at] = dtype === 'bool' ? Number(number !== 0) : checkFits('tensor', number, dtype);
     at++;
   };
   visit(data, 0);
@@ -131,10 +129,11 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
   return finish('tensor', options.shape === undefined ? t : t.reshape(checkShape('tensor', options.shape)), options);
 }
 
-/** A tensor of this shape with `value` everywhere; float32 unless said otherwise. */
+/** A tensor of this shape with `value` everywhere; float32 unless said otherwise. Throws when the dtype cannot hold it. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const dtype = checkOptions('full', options, 'float32');
   if (typeof value !== 'number') fail('full', 'value must be a number', show(value));
+  checkFits('full', value, dtype);
   return finish('full', filled([...checkShape('full', shape)], value, dtype), options);
 }
 
@@ -152,19 +151,23 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 
 /** Zeros in the shape and dtype of `like`. */
 export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
+  checkTensor('zerosLike', like, 'like');
   return zeros(like.shape, { dtype: like.dtype, ...options });
 }
 
 /** Ones in the shape and dtype of `like`. */
 export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
+  checkTensor('onesLike', like, 'like');
   return ones(like.shape, { dtype: like.dtype, ...options });
 }
 
 /**
  * start, start + step, ... as long as they are below `end` (above it, for a negative step); `arange(n)` counts from 0.
- * int32 when all three are whole numbers, else float32. Throws on a step of 0 or numbers that are not finite.
+ * int32 when all three are whole numbers, else float32. Throws on a step of 0, numbers that are not finite, and elements that
+ * do not fit an integer dtype.
  */
 export function arange(start: number, end?: number, options: TensorOptions & { readonly step?: number } = {}): Tensor {
+  checkObject('arange', options);
   const [from, to, step] = end === undefined ? [0, start, options.step ?? 1] : [start, end, options.step ?? 1];
   if (![from, to, step].every(Number.isFinite) || step === 0) {
     fail('arange', 'start, end and step must be finite and step not 0', `${from}, ${to}, ${step}`);
@@ -172,23 +175,27 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
   const whole = [from, to, step].every(Number.isInteger);
   const dtype = checkOptions('arange', options, whole ? 'int32' : 'float32');
   const n = Math.max(0, Math.ceil((to - from) / step));
-  const array = new dtypes[dtype].array(n);
-  for (let i = 0; i < n; i++) array[i] = from + i * step;
+  const array = hostArray('arange', dtype, n);
+  for (let i = 0; i < n; i++) array[i] = checkFits('arange', from + i * step, dtype);
   return finish('arange', upload('arange', array, [n], dtype), options);
 }
 
-/** `count` numbers evenly spaced from `start` to `end`, both included; float32 unless said otherwise. */
+/**
+ * `count` numbers evenly spaced from `start` to `end`, both included; float32 unless said otherwise. Throws on ends that
+ * are not finite and on elements that do not fit an integer dtype.
+ */
 export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
   const dtype = checkOptions('linspace', options, 'float32');
   checkInteger('linspace', 'count', count);
   if (!Number.isFinite(start) || !Number.isFinite(end)) fail('linspace', 'ends must be finite', `${start} to ${end}`);
-  const array = new dtypes[dtype].array(count);
+  const array = hostArray('linspace', dtype, count);
   for (let i = 0; i < count; i++) {
     // From both ends, so that the last value is `end` itself.
-    array[i] =
+    const value =
       2 * i < count - 1 || count === 1
         ? start + (i * (end - start)) / Math.max(1, count - 1)
         : end - ((count - 1 - i) * (end - start)) / (count - 1);
+    array[i] = checkFits('linspace', value, dtype);
   }
   return finish('linspace', upload('linspace', array, [count], dtype), options);
 }
@@ -198,7 +205,7 @@ export function eye(rows: number, columns = rows, options: TensorOptions = {}): 
   const dtype = checkOptions('eye', options, 'float32');
   checkInteger('eye', 'rows', rows);
   checkInteger('eye', 'columns', columns);
-  const array = new dtypes[dtype].array(rows * columns);
+  const array = hostArray('eye', dtype, rows * columns);
   for (let i = 0; i < Math.min(rows, columns); i++) array[i * columns + i] = 1;
   return finish('eye', upload('eye', array, [rows, columns], dtype), options);
 }

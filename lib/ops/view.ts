@@ -16,6 +16,7 @@ import {
   sameShape,
 } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { checkObject, checkTensor } from './axes.js';
 
 const free = () => ({ flops: 0, bytes: 0 });
 
@@ -79,6 +80,7 @@ const reshapeOp = defineOp<{ shape: Shape }>({
  * else a copy. Throws when the number of elements differs.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensor('reshape', x);
   const known = Array.isArray(shape) ? shape.filter((s) => s !== -1) : shape;
   checkShape('reshape', known);
   const unknown = shape.length - known.length;
@@ -94,6 +96,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** The axes from `start` to `end`, both included, merged into one. Throws when there is no such axis. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  checkTensor('flatten', x);
   if (x.ndim === 0) return reshape(x, [1]);
   const from = checkAxis('flatten', start, x.ndim);
   const to = checkAxis('flatten', end, x.ndim);
@@ -105,6 +108,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
 
 /** The tensor without its axes of size 1, or without the given ones. Throws when a given axis is larger. */
 export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
+  checkTensor('squeeze', x);
   const axes =
     axis === undefined ? x.shape.flatMap((s, d) => (s === 1 ? [d] : [])) : checkAxes('squeeze', axis, x.ndim);
   for (const d of axes) if (x.shape[d] !== 1) fail('squeeze', `axis ${d} is not of size 1`, formatShape(x.shape));
@@ -116,6 +120,7 @@ export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
 
 /** The tensor with an axis of size 1 put in at `axis` (negative: counted from the back of the result). */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
+  checkTensor('unsqueeze', x);
   if (x.ndim === maxDims) fail('unsqueeze', `a tensor has at most ${maxDims} dimensions`, formatShape(x.shape));
   const d = checkAxis('unsqueeze', axis, x.ndim + 1);
   return reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)]);
@@ -152,6 +157,7 @@ function inverse(axes: readonly number[]): number[] {
 
 /** The axes in another order: axis i of the result is axis `axes[i]` of `x`. A view. Throws unless each occurs once. */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  checkTensor('permute', x);
   if (!Array.isArray(axes)) fail('permute', 'axes must be an array', show(axes));
   if (checkAxes('permute', axes, x.ndim).length !== x.ndim) {
     fail('permute', `each of the ${x.ndim} axes must be named once`, show(axes));
@@ -161,6 +167,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 
 /** Two axes exchanged: by default the last two, which transposes matrices. A view. */
 export function transpose(x: Tensor, first = -2, second = -1): Tensor {
+  checkTensor('transpose', x);
   const a = checkAxis('transpose', first, x.ndim);
   const b = checkAxis('transpose', second, x.ndim);
   const axes = x.shape.map((_, d) => (d === a ? b : d === b ? a : d));
@@ -189,6 +196,7 @@ const expandOp = defineOp<{ shape: Shape }>({
  * another size would have to change.
  */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  checkTensor('expand', x);
   if (!Array.isArray(shape)) fail('expand', 'shape must be an array of sizes', show(shape));
   const lead = shape.length - x.ndim;
   const full = shape.map((s, d) => (s === -1 && d >= lead ? x.shape[d - lead] : s));
@@ -267,7 +275,9 @@ function resolveRange(range: Range, size: number): { start: number; count: numbe
  * ends are cut to them, as in Python. A view, negative steps included.
  */
 export function slice(x: Tensor, ...ranges: (Range | undefined)[]): Tensor {
+  checkTensor('slice', x);
   if (ranges.length > x.ndim) fail('slice', 'more ranges than axes', `${ranges.length} for ${formatShape(x.shape)}`);
+  for (const range of ranges) if (range !== undefined) checkObject('slice', range, 'a range');
   const parts = x.shape.map((size, d) => resolveRange(ranges[d] ?? {}, size));
   return window(
     x,
@@ -279,6 +289,7 @@ export function slice(x: Tensor, ...ranges: (Range | undefined)[]): Tensor {
 
 /** `length` elements along `axis` from `start` on (negative: counted from the end). A view. Throws past the end. */
 export function narrow(x: Tensor, axis: number, start: number, length: number): Tensor {
+  checkTensor('narrow', x);
   const d = checkAxis('narrow', axis, x.ndim);
   const size = x.shape[d];
   checkInteger('narrow', 'start', start, -size, size);
@@ -289,6 +300,7 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
 
 /** The sub-tensor at one index of an axis, which disappears. A view. Throws when the index is out of range. */
 export function select(x: Tensor, axis: number, index: number): Tensor {
+  checkTensor('select', x);
   const d = checkAxis('select', axis, x.ndim);
   const size = x.shape[d];
   if (size === 0) fail('select', 'the axis is empty', formatShape(x.shape));
@@ -298,6 +310,7 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
 
 /** The elements in opposite order along the given axes (all, when absent). A view with negative strides. */
 export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
+  checkTensor('flip', x);
   const axes = checkAxes('flip', axis, x.ndim);
   return slice(x, ...x.shape.map((_, d) => (axes.includes(d) ? { step: -1 } : undefined)));
 }

@@ -33,8 +33,22 @@ std::shared_ptr<const Failure> Stream::run_inline(Task& task) {
   // Over by the time anyone can ask, so it leaves the peer nothing to wait for; it waits itself when all runs at once.
   peer_->wait(needed_of_peer(task));
   auto failure = execute(task);
+  // What an input brought along is told where data is read, whether the call that made it had ended by now or not.
+  bool inherited = false;
+  for (int i = 0; failure && i < task.n_operands; ++i) {
+    const Operand& o = task.operands[static_cast<size_t>(i)];
+    inherited |= o.role != Role::output && o.storage != nullptr && o.storage->failure == failure;
+  }
   task.clear();
-  return failure;
+  if (!inherited) return failure;
+  remember(std::move(failure));
+  return nullptr;
+}
+
+void Stream::remember(std::shared_ptr<const Failure> failure) {
+  std::lock_guard<std::mutex> lock(failure_mutex_);
+  if (!first_failure_) first_failure_ = std::move(failure);
+  has_failure_.store(true, std::memory_order_release);
 }
 
 uint64_t Stream::submit(Task& task) {
@@ -92,11 +106,7 @@ void Stream::run_task(Task& task) {
   void* const reader = task.read.reader;
   const uint64_t read_id = task.read.id;
   auto failure = execute(task);
-  if (failure && !is_read) {
-    std::lock_guard<std::mutex> lock(failure_mutex_);
-    if (!first_failure_) first_failure_ = failure;
-    has_failure_.store(true, std::memory_order_release);
-  }
+  if (failure && !is_read) remember(failure);
   const size_t bytes = task.output_bytes;
   task.clear();
   bytes_in_flight_.fetch_sub(bytes, std::memory_order_relaxed);

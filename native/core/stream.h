@@ -30,6 +30,7 @@ class Stream {
   bool idle() const { return completed_.load(std::memory_order_acquire) == submitted_; }
   /** Nothing is before the task, here or on the peer: it would not wait. */
   bool runs_inline(const Task& task) const;
+  /** Runs the task here. Returns its failure; one that an input brought along is left to the next sync point. */
   std::shared_ptr<const Failure> run_inline(Task& task);
   uint64_t submit(Task& task);
 
@@ -52,6 +53,7 @@ class Stream {
  private:
   void run();
   void run_task(Task& task);
+  void remember(std::shared_ptr<const Failure> failure);
   void depend_on_peer(Task& task);
   uint64_t needed_of_peer(const Task& task) const;
 
