@@ -1,4 +1,5 @@
 // The same values laid out in memory in every way that a view can have.
+import { dtypes } from '../../lib/dtype.js';
 import { tensor } from '../../lib/index.js';
 import { contiguousStrides, numel } from '../../lib/shape.js';
 import { Tensor } from '../../lib/tensor.js';
@@ -47,7 +48,7 @@ export const layouts = {
     const dense = contiguousStrides(outer);
     return {
       strides: dense.map((s, d) => s * steps[d]),
-      offset: dense.reduce((a, b) => a + b, 0),
+      offset: numel(shape) === 0 ? 0 : dense.reduce((a, b) => a + b, 0),
       length: Math.max(1, numel(outer)),
     };
   },
@@ -64,13 +65,24 @@ export type Layout = keyof typeof layouts;
 // What lies between the elements of a view: read by mistake, it spoils every result.
 const poison = { float32: Number.NaN, float64: Number.NaN, int32: -1234567890, uint8: 251, bool: 1 } as const;
 
-/** The flat place of each element, in row-major order. */
-function places(shape: readonly number[], { strides, offset }: Placement): number[] {
-  let all = [offset];
-  shape.forEach((size, d) => {
-    all = all.flatMap((at) => range(size).map((i) => at + i * strides[d]));
-  });
-  return all;
+/** Calls `visit` with the flat place of each element, in row-major order. */
+function eachPlace(
+  shape: readonly number[],
+  { strides, offset }: Placement,
+  visit: (at: number, i: number) => void,
+): void {
+  const n = numel(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  let at = offset;
+  for (let i = 0; i < n; i++) {
+    visit(at, i);
+    for (let d = shape.length - 1; d >= 0; d--) {
+      at += strides[d];
+      if (++index[d] < shape[d]) break;
+      at -= shape[d] * strides[d];
+      index[d] = 0;
+    }
+  }
 }
 
 /** A tensor that holds the values in a layout. */
@@ -78,8 +90,8 @@ export function laidOut(values: Values, layout: Layout): Tensor {
   const { shape, dtype } = values;
   const placement = layouts[layout](shape);
   const stored = packed(values);
-  const buffer = packed({ shape: [], dtype, data: new Float64Array(placement.length).fill(poison[dtype]) });
-  places(shape, placement).forEach((at, i) => {
+  const buffer = new dtypes[dtype].array(placement.length).fill(poison[dtype]);
+  eachPlace(shape, placement, (at, i) => {
     buffer[at] = stored[i];
   });
   const base = tensor(buffer, { dtype: dtype === 'bool' ? 'uint8' : dtype });

@@ -26,8 +26,7 @@ export function packed({ dtype, data }: Values): TypedArray {
 /** Shape, dtype and numbers, rounded to what the dtype can hold. */
 export function valuesOf(shape: readonly number[], dtype: DType, data: ArrayLike<number>): Values {
   if (data.length !== numel(shape)) throw new Error(`a case gives ${data.length} values for shape [${shape}]`);
-  const stored = packed({ shape, dtype, data: Float64Array.from(data) });
-  return { shape, dtype, data: Float64Array.from(stored) };
+  return { shape, dtype, data: new Float64Array(packed({ shape, dtype, data: Float64Array.from(data) })) };
 }
 
 /** Unlike numbers in random order: one in the middle half of each of n equal parts of [low, high). */
@@ -42,37 +41,38 @@ function distinctNumbers(n: number, low: number, high: number, whole: boolean, r
   return out;
 }
 
+/** How the numbers of an input are drawn, one by one. */
+function drawer(spec: InputSpec, dtype: DType, random: Sfc32): () => number {
+  if (dtype === 'bool') return () => Number(random.chance(0.5));
+  const { low, high, whole } = boundsOf(spec, dtype);
+  return whole ? () => low + random.below(high - low) : () => random.between(low, high);
+}
+
+/** The range of an input: whole numbers at its ends for a dtype of whole numbers, at least one between them. */
+function boundsOf(spec: InputSpec, dtype: DType): { low: number; high: number; whole: boolean } {
+  const index = spec.dtype === 'int32' || spec.dtype === 'uint8';
+  const whole = spec.integers === true || !dtypes[dtype].isFloat;
+  const low = spec.low ?? (index ? 0 : -2);
+  const high = spec.high ?? (index ? 10 : 2);
+  if (!whole) return { low, high, whole };
+  const first = Math.ceil(dtype === 'uint8' ? Math.max(0, low) : low);
+  return { low: first, high: Math.max(Math.ceil(high), first + 1), whole };
+}
+
 /** The numbers of one input. `fallback` is the dtype under test. */
 export function draw(spec: InputSpec, fallback: DType, random: Sfc32): Values {
   const dtype = spec.dtype ?? fallback;
   const { shape } = spec;
   if (spec.values !== undefined) return valuesOf(shape, dtype, spec.values);
   const n = numel(shape);
-  if (dtype === 'bool')
-    return valuesOf(
-      shape,
-      dtype,
-      Array.from({ length: n }, () => Number(random.chance(0.5))),
-    );
-  const whole = spec.integers === true || !dtypes[dtype].isFloat;
-  const index = spec.dtype === 'int32' || spec.dtype === 'uint8';
-  let low = spec.low ?? (index ? 0 : -2);
-  if (dtype === 'uint8') low = Math.max(0, low);
-  let high = spec.high ?? (index ? 10 : 2);
-  if (whole) high = Math.max(high, Math.ceil(low) + 1);
-  if (spec.distinct) return valuesOf(shape, dtype, distinctNumbers(n, low, high, whole, random));
-  if (!whole)
-    return valuesOf(
-      shape,
-      dtype,
-      Array.from({ length: n }, () => random.between(low, high)),
-    );
-  low = Math.ceil(low);
-  return valuesOf(
-    shape,
-    dtype,
-    Array.from({ length: n }, () => low + random.below(Math.ceil(high) - low)),
-  );
+  if (spec.distinct && dtype !== 'bool') {
+    const { low, high, whole } = boundsOf(spec, dtype);
+    return valuesOf(shape, dtype, distinctNumbers(n, low, high, whole, random));
+  }
+  const next = drawer(spec, dtype, random);
+  const data = new Float64Array(n);
+  for (let i = 0; i < n; i++) data[i] = next();
+  return valuesOf(shape, dtype, data);
 }
 
 /** All inputs of a case. Each has a stream of its own, so that changing one leaves the others as they were. */
@@ -83,9 +83,4 @@ export function drawCase(c: Case, dtype: DType, seed: number): Drawn {
 /** Whether some input takes the dtype under test. */
 export function followsDType(c: Case): boolean {
   return c.inputs.some((spec) => typeof spec !== 'number' && spec.dtype === undefined);
-}
-
-/** Whether some input holds the very numbers of the case. */
-export function hasFixedValues(c: Case): boolean {
-  return c.inputs.some((spec) => typeof spec !== 'number' && spec.values !== undefined);
 }

@@ -113,6 +113,8 @@ describe('what a graph holds', () => {
 });
 
 describe('a graph of a million nodes', () => {
+  afterEach(() => collectGarbage()); // a worker that ends with a million tensors alive takes seconds to
+
   test('runs forward and backward without a deep stack', () => {
     const x = zeros([1], { requiresGrad: true });
     let y: Tensor = x;

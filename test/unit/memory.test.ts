@@ -5,6 +5,7 @@ import {
   ones,
   resetPeakMemory,
   setMemoryLimit,
+  synchronize,
   type Tensor,
   tensor,
   tidy,
@@ -216,6 +217,7 @@ describe('the allocator', () => {
 
   test('trimMemory gives the cache back', () => {
     zeros([1 << 20]).dispose();
+    synchronize();
     expect(memory().cachedBytes).toBeGreaterThan(0);
     trimMemory();
     expect(memory().cachedBytes).toBe(0);

@@ -6,6 +6,8 @@ import type { Subject } from '../subjects.js';
 import { drawCase } from '../values.js';
 import { during, rowCheck } from './check.js';
 
+const threadCounts = [1, 3];
+const inLayouts = ['contiguous', 'transposed'] as const;
 const doesNotFit = /the forced kernel .* does not fit/;
 
 /** Runs `body` with one kernel of the row as the only choice. False when it does not fit the call. */
@@ -32,35 +34,37 @@ export const kernels = rowCheck(
   'kernels',
   'test',
   ({ op, cases }, seed) => {
-    const threads = getNumThreads();
+    const calls = cases.flatMap((c, index) =>
+      dtypesFor(op, c, seed).map((dtype) => {
+        const drawn = drawCase(c, dtype, seed);
+        return { drawn, attrs: c.attrs, expected: expectedOf(op, drawn, c.attrs), name: `case ${index}, ${dtype}` };
+      }),
+    );
+    const variants = threadCounts.flatMap((threads) => inLayouts.map((layout) => ({ threads, layout })));
+    const before = getNumThreads();
     try {
       native.kernels(op.code).forEach((name, k) => {
         let fitted = 0;
-        for (const count of [1, 3]) {
-          setNumThreads(count);
-          cases.forEach((c, index) => {
-            for (const dtype of dtypesFor(op, c, seed)) {
-              for (const layout of ['contiguous', 'transposed'] as const) {
-                const drawn = drawCase(c, dtype, seed);
-                const inputs = operands(drawn, () => layout);
-                const ran = during(`kernel ${name}, case ${index}, ${dtype}, ${layout}, ${count} threads`, () =>
-                  forced(op.code, k, () => {
-                    const outputs = call(op, inputs, c.attrs);
-                    compareTensors(outputs, expectedOf(op, drawn, c.attrs));
-                    disposeAll(outputs);
-                  }),
-                );
-                if (ran) fitted++;
-                disposeAll(inputs);
-              }
-            }
-          });
+        for (const { threads, layout } of variants) {
+          setNumThreads(threads);
+          for (const one of calls) {
+            const inputs = operands(one.drawn, () => layout);
+            const ran = during(`kernel ${name}, ${one.name}, ${layout}, ${threads} threads`, () =>
+              forced(op.code, k, () => {
+                const outputs = call(op, inputs, one.attrs);
+                compareTensors(outputs, one.expected);
+                disposeAll(outputs);
+              }),
+            );
+            if (ran) fitted++;
+            disposeAll(inputs);
+          }
         }
         if (fitted === 0)
           throw new Error(`kernel ${name} fits none of the ${cases.length} cases: add one that it fits`);
       });
     } finally {
-      setNumThreads(threads);
+      setNumThreads(before);
     }
   },
   hasKernels,
