@@ -74,10 +74,22 @@ export {
   zeros,
   zerosLike,
 } from './ops/create.js';
+export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
 export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
 export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
 export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
+export {
+  type BernoulliOptions,
+  bernoulli,
+  normal,
+  permutation,
+  type RandomOptions,
+  rand,
+  randint,
+  randn,
+  uniform,
+} from './ops/random.js';
 export {
   abs,
   ceil,
@@ -113,6 +125,7 @@ export {
   unsqueeze,
 } from './ops/view.js';
 export { type ClampOptions, clamp, maskedFill, where } from './ops/where.js';
+export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.js';
 export { synchronize } from './read.js';
 export { type EngineInfo, getNumThreads, info, setNumThreads } from './runtime.js';
 export type { Shape } from './shape.js';

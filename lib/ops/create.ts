@@ -23,8 +23,8 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean;
 }
 
-/** Checks and applies what all makers have in common. */
-function finish(op: string, t: Tensor, options: TensorOptions): Tensor {
+/** @internal Applies what all makers have in common. */
+export function finish(op: string, t: Tensor, options: TensorOptions): Tensor {
   if (options.requiresGrad) {
     if (!t.isFloat) fail(op, 'only float tensors have gradients', t.describe());
     t.requiresGrad = true;
@@ -32,7 +32,8 @@ function finish(op: string, t: Tensor, options: TensorOptions): Tensor {
   return t;
 }
 
-function checkOptions(op: string, options: TensorOptions, otherwise: DType): DType {
+/** @internal Checks the options that all makers have in common; returns the dtype. */
+export function checkOptions(op: string, options: TensorOptions, otherwise: DType): DType {
   checkObject(op, options);
   checkDevice(op, options.device);
   return options.dtype === undefined ? otherwise : checkDType(op, options.dtype);

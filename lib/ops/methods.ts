@@ -6,6 +6,7 @@ import * as binary from './binary.js';
 import * as compare from './compare.js';
 import * as conv from './conv.js';
 import * as copy from './copy.js';
+import * as dropout from './dropout.js';
 import * as matmul from './matmul.js';
 import * as reduce from './reduce.js';
 import * as softmax from './softmax.js';
@@ -18,21 +19,7 @@ import * as where from './where.js';
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 type MethodsOf<Module> = { [Name in keyof Module]: Method<Module[Name]> };
 
-const modules = [
-  activation,
-  argmax,
-  binary,
-  compare,
-  conv,
-  copy,
-  matmul,
-  reduce,
-  softmax,
-  statistics,
-  unary,
-  view,
-  where,
-];
+const modules = [activation, argmax, binary, compare, conv, copy, dropout, matmul, reduce, softmax, statistics, unary, view, where];
 
 /** All op methods of a tensor. */
 export interface Methods
@@ -42,6 +29,7 @@ export interface Methods
     MethodsOf<typeof compare>,
     MethodsOf<typeof conv>,
     MethodsOf<typeof copy>,
+    MethodsOf<typeof dropout>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof reduce>,
     MethodsOf<typeof softmax>,

@@ -1,4 +1,4 @@
-// sin and cos.
+// sin and cos, of radians and of turns.
 //
 // float: x = k pi/2 + r in double arithmetic, |r| <= pi/4, where the result is to float accuracy two short polynomials.
 // pi/2 is held in two doubles; the first has 33 bits, so its product with k is exact while |k| < 2^20: larger arguments
@@ -44,6 +44,27 @@ ATHANOR_ALWAYS_INLINE T sin_any(T x) {
 template <class T>
 ATHANOR_ALWAYS_INLINE T cos_any(T x) {
   return static_cast<T>(::cos(static_cast<double>(x)));
+}
+
+template <class T>
+struct SinCos {
+  T sin, cos;
+};
+
+/** The sine and cosine of 2 pi t for 0 <= t < 1: t loses nothing on its way to the nearest quarter. 1.5 ulp. */
+ATHANOR_ALWAYS_INLINE SinCos<float> sin_cos_turn(float t) {
+  using F = Format<float>;
+  const float rounded = 4 * t + F::rounder, f = t - 0.25f * (rounded - F::rounder), z = f * f;
+  const float s = f * poly(z, 6.28318528683343345, -41.3416614549101205, 81.5923535480037512, -75.393562440307056);
+  const float c = 1 + z * poly(z, -19.7392087000357972, 64.9393235640914776, -85.4430394364148851, 59.2136990400033442);
+  const uint32_t quadrant = bits(rounded);
+  const bool odd = (quadrant & 1) != 0;
+  const uint32_t negative = (quadrant & 2) << 30;
+  return {from_bits<float>(bits(odd ? c : s) ^ negative), from_bits<float>(bits(odd ? -s : c) ^ negative)};
+}
+ATHANOR_ALWAYS_INLINE SinCos<double> sin_cos_turn(double t) {
+  const double radians = 6.2831853071795865 * (t < 0.5 ? t : t - 1);
+  return {::sin(radians), ::cos(radians)};
 }
 
 }  // namespace m

@@ -1,0 +1,293 @@
+// Random numbers: uniform, normal, bernoulli, randint, permutation, and dropout, which needs no mask in memory.
+// Each number is a function of the seed, the stream's offset and its own index alone (core/philox.h), so results do not
+// depend on threads. Work is split into blocks of numbers. Bound by arithmetic: some 20 integer operations a 32-bit
+// word, done for 16 words at once at AVX-512, and 30 FLOPs more for a normal number.
+//
+// Attributes start with the seed (its low 32 bits, the others) and the stream's offset.
+#include "core/philox.h"
+#include "cpu/dtypes.h"
+#include "cpu/families.h"
+#include "cpu/parallel.h"
+#include "math/functions.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace {
+
+constexpr int kFirstAttr = 3;      // after seed and offset
+constexpr int64_t kNumbers = 512;  // made at once: their words and they themselves stay in the L1 cache
+
+PhiloxStream stream_of(const Call& c) {
+  const uint64_t low = static_cast<uint64_t>(c.attrs[0]), high = static_cast<uint64_t>(c.attrs[1]);
+  return {low | high << 32, static_cast<uint64_t>(c.attrs[2])};
+}
+
+/** words[i] = word first + i of the stream, for i < n and up to three beyond; `first` is a multiple of 4. */
+void fill_words(const PhiloxStream& s, int64_t first, int64_t n, uint32_t* words) {
+  const uint64_t key = s.key, counter = s.offset + static_cast<uint64_t>(first) / 4;
+#pragma omp simd
+  for (int64_t i = 0; i < ceil_div(n, 4); ++i) {
+    const PhiloxBlock block = philox(key, counter + static_cast<uint64_t>(i), 0);
+    words[4 * i] = block.word[0];
+    words[4 * i + 1] = block.word[1];
+    words[4 * i + 2] = block.word[2];
+    words[4 * i + 3] = block.word[3];
+  }
+}
+
+/** The elements of a view in row-major order, whatever its strides. */
+template <class T>
+class Cursor {
+ public:
+  Cursor(const View& v, int64_t first) : view_(v), at_(v.as<T>()) {
+    for (int d = v.ndim - 1; d >= 0; --d) {
+      index_[d] = first % v.shape[d];
+      at_ += index_[d] * v.strides[d];
+      first /= v.shape[d];
+    }
+  }
+  T& next() {
+    T& out = *at_;
+    for (int d = view_.ndim - 1; d >= 0; --d) {
+      at_ += view_.strides[d];
+      if (++index_[d] < view_.shape[d]) break;
+      at_ -= view_.strides[d] * view_.shape[d];
+      index_[d] = 0;
+    }
+    return out;
+  }
+
+ private:
+  const View& view_;
+  T* at_;
+  int64_t index_[kMaxDims];
+};
+
+/** make(first, count, to) writes count <= kNumbers consecutive numbers, from number `first` of the output on. */
+template <class T, class F>
+void for_blocks(const Call& c, const F& make) {
+  const View& out = c.out[0];
+  const int64_t n = numel(out);
+  const bool dense = is_contiguous(out);
+  parallel_for(c.ctx, ceil_div(n, kNumbers), kGrain / 4 / kNumbers, [&](int64_t begin, int64_t end) {
+    T buffer[kNumbers];
+    for (int64_t first = begin * kNumbers; first < min_of(end * kNumbers, n); first += kNumbers) {
+      const int64_t count = min_of(kNumbers, n - first);
+      if (dense) {
+        make(first, count, out.as<T>() + first);
+        continue;
+      }
+      make(first, count, buffer);
+      Cursor<T> cursor(out, first);
+      for (int64_t i = 0; i < count; ++i) cursor.next() = buffer[i];
+    }
+  });
+}
+
+// ---- uniform: attrs low, high
+
+ATHANOR_ALWAYS_INLINE float fraction_of(const uint32_t* words, int64_t i, float) {
+  return static_cast<float>(static_cast<int32_t>(words[i] >> 8)) * 0x1p-24f;
+}
+ATHANOR_ALWAYS_INLINE double fraction_of(const uint32_t* words, int64_t i, double) {
+  const double high = static_cast<double>(static_cast<int32_t>(words[2 * i] >> 5));
+  const double low = static_cast<double>(static_cast<int32_t>(words[2 * i + 1] >> 6));
+  return (high * 0x1p26 + low) * 0x1p-53;
+}
+
+/** Words that a number takes. */
+template <class T>
+constexpr int64_t kWords = sizeof(T) / 4;
+
+template <class T>
+void uniform_of(const Call& c) {
+  const PhiloxStream s = stream_of(c);
+  const T low = static_cast<T>(c.attrs[kFirstAttr]), high = static_cast<T>(c.attrs[kFirstAttr + 1]);
+  const T width = static_cast<T>(c.attrs[kFirstAttr + 1] - c.attrs[kFirstAttr]);
+  // low + fraction * width may round up to high, which is not to be drawn.
+  const T below = static_cast<T>(sizeof(T) == 4 ? nextafterf(static_cast<float>(high), static_cast<float>(low))
+                                                : nextafter(static_cast<double>(high), static_cast<double>(low)));
+  for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
+    alignas(64) uint32_t words[kNumbers * kWords<T>];
+    fill_words(s, first * kWords<T>, count * kWords<T>, words);
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) {
+      const T x = low + fraction_of(words, i, T(0)) * width;
+      to[i] = x < below ? x : below;
+    }
+  });
+}
+
+void uniform_blocks(const Call& c) {
+  if (!with_floats(c.out[0].dtype, [&](auto tag) { uniform_of<typename decltype(tag)::type>(c); }))
+    refuse_dtype(c, c.out[0].dtype);
+}
+
+// ---- normal: attrs mean, std. Box and Muller (1958): two uniforms make two independent normals, a radius
+// sqrt(-2 log u) and a turn t. u is never 0; that of float32 has 40 bits, of which the last 16 matter where u is small:
+// the tails reach 7.5 standard deviations (8.5 in float64).
+
+template <class T>
+struct Polar {
+  T u, turn;
+};
+ATHANOR_ALWAYS_INLINE Polar<float> polar_of(const uint32_t* words, int64_t i, float) {
+  const uint32_t a = words[2 * i], b = words[2 * i + 1];
+  const float low = static_cast<float>(static_cast<int32_t>((a & 255) << 8 | (b & 255)));
+  return {static_cast<float>(static_cast<int32_t>(a >> 8)) * 0x1p-24f + (low + 0.5f) * 0x1p-40f,
+          static_cast<float>(static_cast<int32_t>(b >> 8)) * 0x1p-24f};
+}
+ATHANOR_ALWAYS_INLINE Polar<double> polar_of(const uint32_t* words, int64_t i, double) {
+  return {fraction_of(words, 2 * i, 0.0) + 0x1p-54, fraction_of(words, 2 * i + 1, 0.0)};
+}
+
+template <class T>
+void normal_of(const Call& c) {
+  const PhiloxStream s = stream_of(c);
+  const T mean = static_cast<T>(c.attrs[kFirstAttr]), deviation = static_cast<T>(c.attrs[kFirstAttr + 1]);
+  for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
+    alignas(64) uint32_t words[kNumbers * kWords<T>];
+    alignas(64) T pairs[kNumbers];
+    const int64_t whole = ceil_div(count, 2);
+    fill_words(s, first * kWords<T>, 2 * whole * kWords<T>, words);
+#pragma omp simd
+    for (int64_t i = 0; i < whole; ++i) {
+      const Polar<T> p = polar_of(words, i, T(0));
+      const T radius = m::sqrt(-2 * m::log(p.u));
+      const m::SinCos<T> turn = m::sin_cos_turn(p.turn);
+      pairs[2 * i] = mean + deviation * (radius * turn.cos);
+      pairs[2 * i + 1] = mean + deviation * (radius * turn.sin);
+    }
+    for (int64_t i = 0; i < count; ++i) to[i] = pairs[i];
+  });
+}
+
+void normal_blocks(const Call& c) {
+  if (!with_floats(c.out[0].dtype, [&](auto tag) { normal_of<typename decltype(tag)::type>(c); }))
+    refuse_dtype(c, c.out[0].dtype);
+}
+
+// ---- bernoulli: attrs p
+
+/** chosen(word) has probability p, to 2^-32. */
+struct Chance {
+  uint32_t threshold;
+  bool always;
+  explicit Chance(double p) : threshold(p < 1 ? static_cast<uint32_t>(p * 0x1p32) : 0), always(p >= 1) {}
+  bool chosen(uint32_t word) const { return (word < threshold) | always; }
+};
+
+void bernoulli_blocks(const Call& c) {
+  const PhiloxStream s = stream_of(c);
+  const Chance chance(c.attrs[kFirstAttr]);
+  const bool known = with_all(c.out[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
+      alignas(64) uint32_t words[kNumbers];
+      fill_words(s, first, count, words);
+      for (int64_t i = 0; i < count; ++i) to[i] = chance.chosen(words[i]) ? T(1) : T(0);
+    });
+  });
+  if (!known) refuse_dtype(c, c.out[0].dtype);
+}
+
+// ---- whole numbers below a bound: Lemire, "Fast random integer generation in an interval" (2019). The product of a
+// word and the range has the number in its high half; the low half tells the few words that would make some more
+// likely.
+
+struct Below {
+  uint64_t range;  // 1 to 2^32
+  uint32_t rejected;
+  explicit Below(uint64_t n)
+      : range(n), rejected(n >> 32 != 0 ? 0 : (0u - static_cast<uint32_t>(n)) % static_cast<uint32_t>(n)) {}
+
+  /** The number from word i of the stream, or from the first of its replacements that is not rejected. */
+  uint32_t draw(const PhiloxStream& s, uint64_t i, uint32_t word) const {
+    uint64_t product = word * range;
+    for (uint32_t purpose = 1; static_cast<uint32_t>(product) < rejected; ++purpose)
+      product = s.word(i, purpose) * range;
+    return static_cast<uint32_t>(product >> 32);
+  }
+};
+
+// attrs low, range
+void randint_blocks(const Call& c) {
+  const PhiloxStream s = stream_of(c);
+  const int64_t low = static_cast<int64_t>(c.attrs[kFirstAttr]);
+  const Below below(static_cast<uint64_t>(c.attrs[kFirstAttr + 1]));
+  const bool known = with_numbers(c.out[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
+      alignas(64) uint32_t words[kNumbers];
+      fill_words(s, first, count, words);
+      for (int64_t i = 0; i < count; ++i)
+        to[i] = static_cast<T>(low + below.draw(s, static_cast<uint64_t>(first + i), words[i]));
+    });
+  });
+  if (!known) refuse_dtype(c, c.out[0].dtype);
+}
+
+// ---- permutation: Durstenfeld's shuffle (1964), inside out: number i goes to a place j <= i, and what was there to i.
+// One after the other by nature, bound by the latency of place j once the result is larger than the caches.
+void permutation_shuffle(const Call& c) {
+  const PhiloxStream s = stream_of(c);
+  const View& out = c.out[0];
+  const int64_t n = numel(out), step = out.ndim == 0 ? 1 : out.strides[0];
+  int32_t* to = out.as<int32_t>();
+  alignas(64) uint32_t words[kNumbers];
+  for (int64_t i = 0; i < n; ++i) {
+    if (i % kNumbers == 0) fill_words(s, i, min_of(kNumbers, n - i), words);
+    const int64_t j = Below(static_cast<uint64_t>(i + 1)).draw(s, static_cast<uint64_t>(i), words[i % kNumbers]);
+    to[i * step] = to[j * step];
+    to[j * step] = static_cast<int32_t>(i);
+  }
+}
+
+// ---- dropout: attrs p; out = x / (1 - p), or 0 with probability p. The gradient is the same op on the same stream.
+void dropout_blocks(const Call& c) {
+  const PhiloxStream s = stream_of(c);
+  const double p = c.attrs[kFirstAttr];
+  const Chance chance(p);
+  const View& x = c.in[0];
+  const bool dense = is_contiguous(x);
+  const bool known = with_floats(x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
+    for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
+      alignas(64) uint32_t words[kNumbers];
+      alignas(64) T row[kNumbers];
+      fill_words(s, first, count, words);
+      const T* from = dense ? x.as<T>() + first : row;
+      if (!dense) {
+        Cursor<T> cursor(x, first);
+        for (int64_t i = 0; i < count; ++i) row[i] = cursor.next();
+      }
+#pragma omp simd
+      for (int64_t i = 0; i < count; ++i) {
+        const T scaled = from[i] * scale;
+        to[i] = chance.chosen(words[i]) ? T(0) : scaled;
+      }
+    });
+  });
+  if (!known) refuse_dtype(c, x.dtype);
+}
+
+const Kernel kernels_uniform[] = {{"blocks", nullptr, uniform_blocks}};
+const Kernel kernels_normal[] = {{"blocks", nullptr, normal_blocks}};
+const Kernel kernels_bernoulli[] = {{"blocks", nullptr, bernoulli_blocks}};
+const Kernel kernels_randint[] = {{"blocks", nullptr, randint_blocks}};
+const Kernel kernels_permutation[] = {{"shuffle", nullptr, permutation_shuffle}};
+const Kernel kernels_dropout[] = {{"blocks", nullptr, dropout_blocks}};
+
+}  // namespace
+
+const OpKernels random[] = {ATHANOR_OP(uniform, kernels_uniform),
+                            ATHANOR_OP(normal, kernels_normal),
+                            ATHANOR_OP(bernoulli, kernels_bernoulli),
+                            ATHANOR_OP(randint, kernels_randint),
+                            ATHANOR_OP(permutation, kernels_permutation),
+                            ATHANOR_OP(dropout, kernels_dropout),
+                            {nullptr, nullptr, 0}};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
