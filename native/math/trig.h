@@ -51,20 +51,26 @@ struct SinCos {
   T sin, cos;
 };
 
-/** The sine and cosine of 2 pi t for 0 <= t < 1: t loses nothing on its way to the nearest quarter. 1.5 ulp. */
-ATHANOR_ALWAYS_INLINE SinCos<float> sin_cos_turn(float t) {
-  using F = Format<float>;
-  const float rounded = 4 * t + F::rounder, f = t - 0.25f * (rounded - F::rounder), z = f * f;
-  const float s = f * poly(z, 6.28318528683343345, -41.3416614549101205, 81.5923535480037512, -75.393562440307056);
-  const float c = 1 + z * poly(z, -19.7392087000357972, 64.9393235640914776, -85.4430394364148851, 59.2136990400033442);
-  const uint32_t quadrant = bits(rounded);
-  const bool odd = (quadrant & 1) != 0;
-  const uint32_t negative = (quadrant & 2) << 30;
-  return {from_bits<float>(bits(odd ? c : s) ^ negative), from_bits<float>(bits(odd ? -s : c) ^ negative)};
+/** The sine and cosine of 2 pi f for |f| <= 1/8. float: to 2^-28. */
+ATHANOR_ALWAYS_INLINE SinCos<float> sin_cos_eighth(float f) {
+  const float z = f * f;
+  return {f * poly(z, 6.28318528683343345, -41.3416614549101205, 81.5923535480037512, -75.393562440307056),
+          1 + z * poly(z, -19.7392087000357972, 64.9393235640914776, -85.4430394364148851, 59.2136990400033442)};
 }
-ATHANOR_ALWAYS_INLINE SinCos<double> sin_cos_turn(double t) {
-  const double radians = 6.2831853071795865 * (t < 0.5 ? t : t - 1);
-  return {::sin(radians), ::cos(radians)};
+ATHANOR_ALWAYS_INLINE SinCos<double> sin_cos_eighth(double f) {
+  return {::sin(6.2831853071795865 * f), ::cos(6.2831853071795865 * f)};
+}
+
+/** The sine and cosine of 2 pi t for 0 <= t <= 1: t loses nothing on its way to the nearest quarter. */
+template <class T>
+ATHANOR_ALWAYS_INLINE SinCos<T> sin_cos_turn(T t) {
+  using F = Format<T>;
+  const T rounded = 4 * t + F::rounder;
+  const SinCos<T> near = sin_cos_eighth(t - (rounded - F::rounder) / 4);
+  const typename F::Bits quadrant = bits(rounded), negative = (quadrant & 2) << (sizeof(T) * 8 - 2);
+  const bool odd = (quadrant & 1) != 0;
+  return {from_bits<T>(bits(odd ? near.cos : near.sin) ^ negative),
+          from_bits<T>(bits(odd ? -near.sin : near.cos) ^ negative)};
 }
 
 }  // namespace m
