@@ -76,9 +76,6 @@ export {
 } from './ops/create.js';
 export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
-export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
-export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
-export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
 export {
   type BernoulliOptions,
   bernoulli,
@@ -90,6 +87,9 @@ export {
   randn,
   uniform,
 } from './ops/random.js';
+export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
+export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
+export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
 export {
   abs,
   ceil,
