@@ -19,7 +19,22 @@ import * as where from './where.js';
 type Method<F> = F extends (x: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 type MethodsOf<Module> = { [Name in keyof Module]: Method<Module[Name]> };
 
-const modules = [activation, argmax, binary, compare, conv, copy, dropout, matmul, reduce, softmax, statistics, unary, view, where];
+const modules = [
+  activation,
+  argmax,
+  binary,
+  compare,
+  conv,
+  copy,
+  dropout,
+  matmul,
+  reduce,
+  softmax,
+  statistics,
+  unary,
+  view,
+  where,
+];
 
 /** All op methods of a tensor. */
 export interface Methods
