@@ -167,13 +167,24 @@ function checkTarget(name: string, target: Tensor, meta: Meta): void {
   }
 }
 
-/** An input that shares memory with a target in another layout would be read after it was written: it is copied first. */
-function untangle(input: Operand, targets: readonly Tensor[]): Operand {
-  if (!(input instanceof Tensor)) return input;
-  const clash = targets.some(
-    (t) => t.storage === input.storage && !(t.offset === input.offset && sameShape(t.strides, input.strides)),
+/** Whether writing to `target` would change `x` at other places than those that are written. */
+function overlaps(x: Operand, target: Tensor): boolean {
+  return (
+    x instanceof Tensor &&
+    x.storage === target.storage &&
+    (x.offset !== target.offset || !sameShape(x.strides, target.strides))
   );
-  return clash ? input.clone() : input;
+}
+
+/** Inputs that share memory with a target in another layout would be read after it was written: they are copied first. */
+function untangle(inputs: readonly Operand[], targets: readonly Tensor[]): readonly Operand[] {
+  const shared = targets.length === 1 ? null : new Map<Storage, Tensor[]>();
+  for (const t of shared === null ? [] : targets) shared?.set(t.storage, [...(shared.get(t.storage) ?? []), t]);
+  const clashes = (x: Operand) =>
+    shared === null
+      ? overlaps(x, targets[0])
+      : x instanceof Tensor && shared.get(x.storage)?.some((t) => overlaps(x, t)) === true;
+  return inputs.some(clashes) ? inputs.map((x) => (clashes(x) ? (x as Tensor).clone() : x)) : inputs;
 }
 
 /**
@@ -187,7 +198,7 @@ export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: read
   targets.forEach((target, i) => {
     checkTarget(op.name, target, outMetas[i]);
   });
-  const inputs = given.map((x) => untangle(x, targets));
+  const inputs = untangle(given, targets);
   writeInputs(op.name, inputs, dtype);
   for (const target of targets) writeTensor(op.name, target, Role.inout);
   block[Block.outputs] = targets.length;

@@ -75,7 +75,10 @@ export {
   zerosLike,
 } from './ops/create.js';
 export { type DropoutOptions, dropout } from './ops/dropout.js';
-export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
+export { gather, type Indices, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
+export { concat, stack } from './ops/join.js';
+export { bmm, bmm, dot, dot, linear, linear, matmul, matmul, mm, mm, mv, mv, outer, outer } from './ops/matmul.js';
+export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';
 export {
   type BernoulliOptions,
   bernoulli,
@@ -87,8 +90,26 @@ export {
   randn,
   uniform,
 } from './ops/random.js';
-export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
+export {
+  all,
+  all,
+  any,
+  any,
+  max,
+  max,
+  mean,
+  mean,
+  min,
+  min,
+  prod,
+  prod,
+  type SumOptions,
+  type SumOptions,
+  sum,
+  sum,
+} from './ops/reduce.js';
 export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
+export { chunk, split, unbind } from './ops/split.js';
 export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
 export {
   abs,
@@ -125,6 +146,7 @@ export {
   unsqueeze,
 } from './ops/view.js';
 export { type ClampOptions, clamp, maskedFill, where } from './ops/where.js';
+export * as optim from './optim/index.js';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.js';
 export { synchronize } from './read.js';
 export { type EngineInfo, getNumThreads, info, setNumThreads } from './runtime.js';

@@ -7,9 +7,12 @@ import * as compare from './compare.js';
 import * as conv from './conv.js';
 import * as copy from './copy.js';
 import * as dropout from './dropout.js';
+import * as indexing from './indexing.js';
 import * as matmul from './matmul.js';
+import * as pad from './pad.js';
 import * as reduce from './reduce.js';
 import * as softmax from './softmax.js';
+import * as split from './split.js';
 import * as statistics from './statistics.js';
 import * as unary from './unary.js';
 import * as view from './view.js';
@@ -27,9 +30,12 @@ const modules = [
   conv,
   copy,
   dropout,
+  indexing,
   matmul,
+  pad,
   reduce,
   softmax,
+  split,
   statistics,
   unary,
   view,
@@ -45,9 +51,12 @@ export interface Methods
     MethodsOf<typeof conv>,
     MethodsOf<typeof copy>,
     MethodsOf<typeof dropout>,
+    MethodsOf<typeof indexing>,
     MethodsOf<typeof matmul>,
+    MethodsOf<typeof pad>,
     MethodsOf<typeof reduce>,
     MethodsOf<typeof softmax>,
+    MethodsOf<typeof split>,
     MethodsOf<typeof statistics>,
     MethodsOf<typeof unary>,
     MethodsOf<typeof view>,

@@ -35,7 +35,7 @@ struct ReadRequest {
 struct Task {
   int op = -1;  // -1: a read
   int n_in = 0, n_out = 0;
-  std::vector<Operand> operands;  // inputs first; the capacity stays with the ring's slot
+  std::vector<Operand> operands;  // inputs first; a small capacity stays with the ring's slot
   int n_operands = 0;
   std::vector<double> attrs;
   ReadRequest read;
@@ -66,7 +66,13 @@ struct Task {
     output_bytes = 0;
     after = 0;
     attrs.clear();
+    // A call over all parameters of a model has hundreds of operands, and sooner or later passes through every slot.
+    if (operands.size() > kKeptOperands) std::vector<Operand>().swap(operands);
+    if (attrs.capacity() > kKeptOperands) std::vector<double>().swap(attrs);
   }
+
+ private:
+  static constexpr size_t kKeptOperands = 16;
 };
 
 /** Runs a task on the calling thread. Null when it went well. Never throws. */

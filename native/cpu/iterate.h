@@ -52,36 +52,39 @@ ATHANOR_ALWAYS_INLINE Walk<N> make_walk(const View* const (&views)[N]) {
 }
 
 /**
- * row(n, offsets) for every piece of an inner row, in parallel: `offsets[k]` is the element offset of operand k at the
- * piece's first element, its step is strides[k][ndim - 1].
+ * row(n, offsets) for the rows, whole or in part, that hold elements [begin, end) in row-major order: `offsets[k]` is the
+ * element offset of operand k at the piece's first element, its step is strides[k][ndim - 1].
  */
 template <int N, class F>
-ATHANOR_ALWAYS_INLINE void for_rows(Context* ctx, const Walk<N>& w, int64_t grain, const F& row) {
-  const int64_t total = w.elements();
+ATHANOR_ALWAYS_INLINE void rows_between(const Walk<N>& w, int64_t begin, int64_t end, const F& row) {
   const int inner = w.ndim - 1;
-  parallel_for(ctx, total, grain, [&](int64_t begin, int64_t end) {
-    int64_t index[kMaxDims], offsets[N];
-    int64_t rest = begin;
-    for (int k = 0; k < N; ++k) offsets[k] = 0;
-    for (int d = inner; d >= 0; --d) {
-      index[d] = rest % w.shape[d];
-      rest /= w.shape[d];
-      for (int k = 0; k < N; ++k) offsets[k] += index[d] * w.strides[k][d];
+  int64_t index[kMaxDims], offsets[N];
+  int64_t rest = begin;
+  for (int k = 0; k < N; ++k) offsets[k] = 0;
+  for (int d = inner; d >= 0; --d) {
+    index[d] = rest % w.shape[d];
+    rest /= w.shape[d];
+    for (int k = 0; k < N; ++k) offsets[k] += index[d] * w.strides[k][d];
+  }
+  for (int64_t at = begin; at < end;) {
+    const int64_t n = min_of(w.shape[inner] - index[inner], end - at);
+    row(n, static_cast<const int64_t*>(offsets));
+    at += n;
+    for (int k = 0; k < N; ++k) offsets[k] -= index[inner] * w.strides[k][inner];
+    index[inner] = 0;
+    for (int d = inner - 1; d >= 0; --d) {
+      for (int k = 0; k < N; ++k) offsets[k] += w.strides[k][d];
+      if (++index[d] < w.shape[d]) break;
+      for (int k = 0; k < N; ++k) offsets[k] -= w.shape[d] * w.strides[k][d];
+      index[d] = 0;
     }
-    for (int64_t at = begin; at < end;) {
-      const int64_t n = min_of(w.shape[inner] - index[inner], end - at);
-      row(n, static_cast<const int64_t*>(offsets));
-      at += n;
-      for (int k = 0; k < N; ++k) offsets[k] -= index[inner] * w.strides[k][inner];
-      index[inner] = 0;
-      for (int d = inner - 1; d >= 0; --d) {
-        for (int k = 0; k < N; ++k) offsets[k] += w.strides[k][d];
-        if (++index[d] < w.shape[d]) break;
-        for (int k = 0; k < N; ++k) offsets[k] -= w.shape[d] * w.strides[k][d];
-        index[d] = 0;
-      }
-    }
-  });
+  }
+}
+
+/** rows_between over all of the walk, in parallel. */
+template <int N, class F>
+ATHANOR_ALWAYS_INLINE void for_rows(Context* ctx, const Walk<N>& w, int64_t grain, const F& row) {
+  parallel_for(ctx, w.elements(), grain, [&](int64_t begin, int64_t end) { rows_between(w, begin, end, row); });
 }
 
 }  // namespace ATHANOR_ISA

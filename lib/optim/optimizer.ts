@@ -1,0 +1,270 @@
+import { withModes } from '../context.js';
+import type { DType } from '../dtype.js';
+import { fail, show } from '../errors.js';
+import { keep } from '../memory.js';
+import { filled } from '../ops/copy.js';
+import { isContiguous, sameShape } from '../shape.js';
+import type { Storage } from '../storage.js';
+import { Tensor } from '../tensor.js';
+import { loadState, type OptimizerState, saveState } from './state.js';
+
+/** What all optimizers have: a learning rate that may change from step to step. */
+export interface Hyperparameters {
+  lr: number;
+}
+
+/** Parameters that share hyperparameters. Changing a field takes effect on the next step. */
+export type ParamGroup<H extends Hyperparameters> = H & {
+  readonly params: readonly Tensor[];
+  /** The learning rate that schedules start from; set by the first schedule. */
+  initialLr?: number;
+};
+
+/** Parameters with hyperparameters of their own; what is not given is as for the other groups. */
+export type GroupOptions<H extends Hyperparameters> = Partial<H> & { readonly params: Iterable<Tensor> };
+
+/** What an optimizer learns: parameters, or groups of them. */
+export type Learnable<H extends Hyperparameters> = Iterable<Tensor> | Iterable<GroupOptions<H>>;
+
+/** What an optimizer remembers of one parameter: its steps so far, and tensors by name. */
+export interface ParamState {
+  step: number;
+  /** Whether one of the tensors was made for the step that is coming. */
+  fresh: boolean;
+  readonly tensors: Record<string, Tensor>;
+}
+
+/** Parameters of one native call: more would not fit its command block. */
+const batchSize = 256;
+
+function checkParam(op: string, p: unknown): Tensor {
+  if (!(p instanceof Tensor)) fail(op, 'parameters must be tensors', show(p));
+  if (!p.isFloat) fail(op, 'parameters must be float32 or float64', p.describe());
+  if (!p.isLeaf) fail(op, 'parameters must be leaves, not results of recorded ops', p.describe());
+  if (p.disposed) fail(op, 'the parameter was disposed of', p.describe());
+  return p;
+}
+
+/** The defaults with what a caller gave in their place. Throws for a name that is not among them. */
+function merge<H extends object>(op: string, defaults: H, given: Partial<H>): H {
+  if (typeof given !== 'object' || given === null) fail(op, 'options must be an object', show(given));
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
+  const unknown = entries.find(([name]) => !(name in defaults));
+  if (unknown !== undefined)
+    fail(op, `no such option; there are ${Object.keys(defaults).join(', ')}`, show(unknown[0]));
+  return { ...defaults, ...Object.fromEntries(entries) };
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === 'function';
+}
+
+/**
+ * The base of all optimizers: holds groups of parameters and what is remembered of each, and updates those that have a
+ * gradient in fused native steps. To write another one, extend it: give the names of its states and an `update`.
+ */
+export abstract class Optimizer<H extends Hyperparameters> {
+  /** The groups; their hyperparameters may be changed between steps. */
+  readonly paramGroups: ParamGroup<H>[] = [];
+  /** @internal */ readonly states = new Map<Tensor, ParamState>();
+
+  private readonly defaults: H;
+
+  /**
+   * `defaults` has every hyperparameter, `options` those given by the user; `check` throws for wrong ones. Throws also when
+   * there are no parameters, when one occurs twice, or when one is not a leaf of a float dtype.
+   */
+  protected constructor(
+    params: Learnable<H>,
+    defaults: H,
+    options: Partial<H>,
+    private readonly check: (op: string, values: H) => void,
+  ) {
+    const op = this.constructor.name;
+    this.defaults = merge(op, defaults, options);
+    this.check(op, this.defaults);
+    if (!isIterable(params)) fail(op, 'parameters must be an array of tensors or of groups', show(params));
+    const items = [...params];
+    if (items.length === 0) fail(op, 'there are no parameters to learn', '[]');
+    const groups = items.every((item) => typeof item === 'object' && item !== null && 'params' in item);
+    const list = groups ? items : [{ params: items }];
+    for (const group of list) this.addParamGroup(group as GroupOptions<H>);
+  }
+
+  /** Adds parameters, with hyperparameters of their own where given. Throws as the constructor does; adds nothing then. */
+  addParamGroup(group: GroupOptions<H>): void {
+    const op = this.constructor.name;
+    if (typeof group !== 'object' || group === null || !isIterable(group.params)) {
+      fail(op, 'a group must have params, an array of tensors', show(group));
+    }
+    const { params, ...own } = group;
+    const values = merge(op, this.defaults, own as unknown as Partial<H>);
+    this.check(op, values);
+    const list = [...params].map((p) => checkParam(op, p));
+    const known = new Set(this.paramGroups.flatMap((g) => g.params));
+    for (const [i, p] of list.entries()) {
+      if (known.has(p)) fail(op, 'a parameter occurs twice', `number ${i} of its group, ${p.describe()}`);
+      known.add(p);
+    }
+    this.paramGroups.push({ ...values, params: list });
+  }
+
+  /** The learning rate: the first group's. Setting it sets that of every group. */
+  get lr(): number {
+    return this.paramGroups[0].lr;
+  }
+
+  set lr(value: number) {
+    checkNumber(this.constructor.name, 'lr', value);
+    for (const group of this.paramGroups) group.lr = value;
+  }
+
+  /** Names of the tensors that are remembered of each parameter of a group. */
+  protected abstract stateNames(group: ParamGroup<H>): readonly string[];
+
+  /** What a state's elements are at first: 0 unless overridden. */
+  protected initialState(_group: ParamGroup<H>): number {
+    return 0;
+  }
+
+  /**
+   * Updates parameters of one dtype that all have a gradient, in place. `states[i]` has what is remembered of `params[i]`,
+   * its `step` counting this one. Gradients are not recorded here.
+   */
+  protected abstract update(group: ParamGroup<H>, params: readonly Tensor[], states: readonly ParamState[]): void;
+
+  /** The remembered tensors, kind by kind in the order of {@link stateNames}, each a list over parameters. */
+  protected tensorsOf(group: ParamGroup<H>, states: readonly ParamState[]): Tensor[][] {
+    return this.stateNames(group).map((name) => states.map(({ tensors }) => tensors[name]));
+  }
+
+  private advance(p: Tensor, group: ParamGroup<H>): ParamState {
+    let state = this.states.get(p);
+    if (state === undefined) {
+      state = { step: 0, fresh: false, tensors: {} };
+      this.states.set(p, state);
+    }
+    const missing = this.stateNames(group).filter((name) => !(name in (state as ParamState).tensors));
+    for (const name of missing) state.tensors[name] = keep(filled(p.shape, this.initialState(group), p.dtype));
+    state.fresh = missing.length > 0;
+    state.step++;
+    return state;
+  }
+
+  /** Throws, before anything is changed, for what would fail half-way. */
+  private checkStep(group: ParamGroup<H>): void {
+    const op = `${this.constructor.name}.step`;
+    this.check(op, group);
+    for (const p of group.params) {
+      if (p.grad === null) continue;
+      if (p.disposed) fail(op, 'the parameter was disposed of', p.describe());
+      if (p.grad.disposed) fail(op, 'the gradient was disposed of', `gradient of ${p.describe()}`);
+      if (!sameShape(p.grad.shape, p.shape) || p.grad.dtype !== p.dtype) {
+        fail(op, 'gradient and parameter differ in shape or dtype', `${p.grad.describe()} for ${p.describe()}`);
+      }
+    }
+  }
+
+  /**
+   * Updates every parameter that has a gradient, in place; others are skipped. Gradients stay as they are: call
+   * {@link zeroGrad} before the next backward(). Throws, and changes nothing, when a hyperparameter was set to a wrong
+   * value or a gradient does not fit its parameter.
+   */
+  step(): void {
+    for (const group of this.paramGroups) this.checkStep(group);
+    withModes({ grad: false, scope: null }, () => {
+      for (const group of this.paramGroups) {
+        for (const params of batches(group.params.filter((p) => p.grad !== null))) {
+          const states = params.map((p) => this.advance(p, group));
+          this.update(group, params, states);
+        }
+      }
+    });
+  }
+
+  /**
+   * Forgets the gradients of all parameters, and frees them at once: a gradient that is to live on needs a hold of its own,
+   * `p.grad.detach()`, which copies nothing. With `setToNone: false` they become zeros instead.
+   */
+  zeroGrad({ setToNone = true }: { readonly setToNone?: boolean } = {}): void {
+    withModes({ grad: false, scope: null }, () => {
+      for (const { params } of this.paramGroups) {
+        for (const p of params) {
+          const g = p.grad;
+          if (g === null) continue;
+          // Memory that others see too is not theirs to lose, and an expanded gradient cannot be written to.
+          const own = !g.disposed && g.storage.exclusive && isContiguous(g.shape, g.strides) && !g.requiresGrad;
+          if (!setToNone && own) {
+            g.zero_();
+          } else {
+            p.grad = setToNone ? null : filled(p.shape, 0, p.dtype);
+            g.dispose();
+          }
+        }
+      }
+    });
+  }
+
+  /** What it takes to go on later: states by the parameters' numbers, and settings that JSON can hold. */
+  stateDict(): OptimizerState {
+    return saveState(this.paramGroups, this.states, (group) => this.stateNames(group as ParamGroup<H>));
+  }
+
+  /**
+   * Takes over the states and hyperparameters of an optimizer of the same kind over parameters of the same shapes, in the
+   * same order. Throws, and changes nothing, when they do not fit.
+   */
+  loadStateDict(state: OptimizerState): void {
+    const op = `${this.constructor.name}.loadStateDict`;
+    loadState(op, state, this.paramGroups, this.states, {
+      check: (values) => this.check(op, values as unknown as H),
+      names: (group) => this.stateNames(group as ParamGroup<H>),
+    });
+  }
+
+  /** Frees what is remembered of the parameters, not the parameters. The next step starts anew. */
+  dispose(): void {
+    for (const { tensors } of this.states.values()) for (const t of Object.values(tensors)) t.dispose();
+    this.states.clear();
+  }
+
+  /** `using optimizer = ...` frees its states at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Parameters of one dtype, not too many, and no two on the same memory: those are updated one after the other. */
+function batches(params: readonly Tensor[]): Tensor[][] {
+  const open = new Map<DType, { params: Tensor[]; storages: Set<Storage> }>();
+  const out: Tensor[][] = [];
+  for (const p of params) {
+    let batch = open.get(p.dtype);
+    if (batch === undefined || batch.params.length === batchSize || batch.storages.has(p.storage)) {
+      batch = { params: [], storages: new Set() };
+      open.set(p.dtype, batch);
+      out.push(batch.params);
+    }
+    batch.params.push(p);
+    batch.storages.add(p.storage);
+  }
+  return out;
+}
+
+/** Throws unless a hyperparameter is a number in [low, high): by default 0 or more, and finite. */
+export function checkNumber(op: string, name: string, value: unknown, low = 0, high = Number.POSITIVE_INFINITY): void {
+  if (typeof value === 'number' && value >= low && value < high) return;
+  const range = high === Number.POSITIVE_INFINITY ? `${low} or more and finite` : `in [${low}, ${high})`;
+  fail(op, `${name} must be ${range}`, show(value));
+}
+
+/** Throws unless a hyperparameter is true or false. */
+export function checkFlag(op: string, name: string, value: unknown): void {
+  if (typeof value !== 'boolean') fail(op, `${name} must be true or false`, show(value));
+}
+
+/** Throws unless `betas` is a pair of numbers in [0, 1). */
+export function checkBetas(op: string, betas: unknown): void {
+  if (!Array.isArray(betas) || betas.length !== 2) fail(op, 'betas must be two numbers', show(betas));
+  for (const beta of betas) checkNumber(op, 'each of the betas', beta, 0, 1);
+}
