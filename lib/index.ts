@@ -23,17 +23,7 @@ export {
 } from './io/safetensors/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
 export * as nn from './nn/index.js';
-export {
-  elu,
-  type GeluOptions,
-  gelu,
-  leakyRelu,
-  relu,
-  sigmoid,
-  silu,
-  softplus,
-  tanh,
-} from './ops/activation.js';
+export { elu, type GeluOptions, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from './ops/activation.js';
 export { argmax, argmin } from './ops/argmax.js';
 export type { KeepDims } from './ops/axes.js';
 export { add, div, floorDivide, maximum, minimum, mul, pow, remainder, sub } from './ops/binary.js';
@@ -77,7 +67,7 @@ export {
 export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { gather, type Indices, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
 export { concat, stack } from './ops/join.js';
-export { bmm, bmm, dot, dot, linear, linear, matmul, matmul, mm, mm, mv, mv, outer, outer } from './ops/matmul.js';
+export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
 export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';
 export {
   type BernoulliOptions,
@@ -90,24 +80,7 @@ export {
   randn,
   uniform,
 } from './ops/random.js';
-export {
-  all,
-  all,
-  any,
-  any,
-  max,
-  max,
-  mean,
-  mean,
-  min,
-  min,
-  prod,
-  prod,
-  type SumOptions,
-  type SumOptions,
-  sum,
-  sum,
-} from './ops/reduce.js';
+export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
 export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
 export { chunk, split, unbind } from './ops/split.js';
 export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
