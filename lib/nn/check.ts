@@ -23,6 +23,12 @@ export function checkCount(layer: string, what: string, value: unknown): number 
   return checkInteger(layer, what, value, 1);
 }
 
+/** A whole number, negative ones too: an axis of a tensor not yet known. */
+export function checkWhole(layer: string, what: string, value: unknown): number {
+  if (Number.isInteger(value)) return value as number;
+  return fail(layer, `${what} must be a whole number`, show(value));
+}
+
 /** A finite number in [min, max]. */
 export function checkNumber(layer: string, what: string, value: unknown, min = -Infinity, max = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value;

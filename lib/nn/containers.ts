@@ -1,5 +1,6 @@
 import { fail, show } from '../errors.js';
 import type { Tensor } from '../tensor.js';
+import { checkWhole } from './check.js';
 import { formatArguments } from './format.js';
 import { type AnyModule, Module } from './module.js';
 
@@ -82,17 +83,14 @@ export class Identity extends Module {
 
 /** Axes `startAxis` to `endAxis` made one: `[N, C, H, W]` to `[N, C * H * W]` as it is by default. A view where possible. */
 export class Flatten extends Module {
-  readonly startAxis: number;
-  readonly endAxis: number;
-
   /** Negative axes count from the end. Throws unless both are whole numbers. */
-  constructor(startAxis = 1, endAxis = -1) {
+  constructor(
+    readonly startAxis = 1,
+    readonly endAxis = -1,
+  ) {
     super();
-    for (const axis of [startAxis, endAxis]) {
-      if (!Number.isInteger(axis)) fail('Flatten', 'axes must be whole numbers', show(axis));
-    }
-    this.startAxis = startAxis;
-    this.endAxis = endAxis;
+    checkWhole('Flatten', 'startAxis', startAxis);
+    checkWhole('Flatten', 'endAxis', endAxis);
   }
 
   forward(x: Tensor): Tensor {

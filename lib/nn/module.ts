@@ -101,9 +101,12 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     return this;
   }
 
-  /** Forgets the gradients of all parameters. */
+  /** Forgets the gradients of all parameters and frees them at once: `p.grad.detach()` is a hold that outlives this. */
   zeroGrad(): void {
-    for (const parameter of this.parameters()) parameter.grad = null;
+    for (const parameter of this.parameters()) {
+      parameter.grad?.dispose();
+      parameter.grad = null;
+    }
   }
 
   // ---- state

@@ -144,7 +144,7 @@ describe('containers', () => {
     const x = zeros([2, 3, 4]);
     expect(new nn.Flatten().forward(x).shape).toEqual([2, 12]);
     expect(new nn.Flatten(0, 1).forward(x).shape).toEqual([6, 4]);
-    expect(() => new nn.Flatten(1.5)).toThrow('Flatten: axes must be whole numbers: 1.5');
+    expect(() => new nn.Flatten(1.5)).toThrow('Flatten: startAxis must be a whole number: 1.5');
     expect(() => new nn.Flatten().forward(zeros([3]))).toThrow('flatten: axis must be a whole number from -1 to 0: 1');
   });
 });
