@@ -9,6 +9,7 @@ export { type SyntheticDigitsOptions, syntheticDigits } from './data/digits/inde
 export type { ImageSplits, LabelledImages } from './data/images.js';
 export { DataLoader, type DataLoaderOptions } from './data/loader.js';
 export { loadMnist, type MnistOptions, type MnistPlace, mnistPlaces } from './data/mnist.js';
+export { TensorDataset } from './data/tensor-dataset.js';
 export { devices } from './device.js';
 export type { DataOf, DType, TypedArray } from './dtype.js';
 export { AthanorError } from './errors.js';
@@ -68,7 +69,9 @@ export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { gather, type Indices, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
 export { concat, stack } from './ops/join.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
+export { type BatchNormOptions, batchNorm, layerNorm } from './ops/norm.js';
 export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';
+export { type AvgPoolOptions, adaptiveAvgPool2d, avgPool2d, type MaxPoolOptions, maxPool2d } from './ops/pool.js';
 export {
   type BernoulliOptions,
   bernoulli,

@@ -9,7 +9,9 @@ import * as copy from './copy.js';
 import * as dropout from './dropout.js';
 import * as indexing from './indexing.js';
 import * as matmul from './matmul.js';
+import * as norm from './norm.js';
 import * as pad from './pad.js';
+import * as pool from './pool.js';
 import * as reduce from './reduce.js';
 import * as softmax from './softmax.js';
 import * as split from './split.js';
@@ -33,6 +35,8 @@ const modules = [
   indexing,
   matmul,
   pad,
+  norm,
+  pool,
   reduce,
   softmax,
   split,
@@ -54,6 +58,8 @@ export interface Methods
     MethodsOf<typeof indexing>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof pad>,
+    MethodsOf<typeof norm>,
+    MethodsOf<typeof pool>,
     MethodsOf<typeof reduce>,
     MethodsOf<typeof softmax>,
     MethodsOf<typeof split>,
