@@ -87,7 +87,8 @@ export class GradNode {
     }
     const out: Record<string, Tensor> = {};
     for (const [name, tensor] of this.saved) out[name] = tensor.unpack(this.op.name);
-    for (const name in this.numbers) out[name] = makeScalar(this.numbers[name], this.outputs[0]);
+    for (const name in this.numbers)
+      out[name] = makeScalar(this.numbers[name], { shape: [], dtype: this.outputs[0].dtype });
     return out;
   }
 

@@ -7,6 +7,17 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
+/** A tensor without one of its axes. */
+ATHANOR_ALWAYS_INLINE View without_axis(const View& v, int axis) {
+  View rest = v;
+  --rest.ndim;
+  for (int d = axis; d < rest.ndim; ++d) {
+    rest.shape[d] = rest.shape[d + 1];
+    rest.strides[d] = rest.strides[d + 1];
+  }
+  return rest;
+}
+
 /** N operands of one shape, seen as lines along one axis. */
 template <int N>
 struct Lines {
@@ -21,13 +32,8 @@ ATHANOR_ALWAYS_INLINE Lines<N> make_lines(const View* const (&views)[N], int axi
   View rest[N];
   const View* pointers[N];
   for (int k = 0; k < N; ++k) {
-    rest[k] = *views[k];
+    rest[k] = without_axis(*views[k], axis);
     lines.step[k] = views[k]->strides[axis];
-    --rest[k].ndim;
-    for (int d = axis; d < rest[k].ndim; ++d) {
-      rest[k].shape[d] = rest[k].shape[d + 1];
-      rest[k].strides[d] = rest[k].strides[d + 1];
-    }
     pointers[k] = &rest[k];
   }
   lines.length = views[0]->shape[axis];

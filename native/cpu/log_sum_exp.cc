@@ -1,96 +1,11 @@
 // logSumExp: log(sum(exp(x))) over any axes. attrs: the axes as bits.
-// Pieces that fit the first cache are read twice, for their maximum and for the sum of exp(x - maximum); pieces are
-// joined by rescaling (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018). Item size bytes and
-// one exp per element: bound by read bandwidth where exp is vector code.
-#include <math.h>
+#include "cpu/log_sum_exp.h"
 
 #include "cpu/families.h"
-#include "cpu/reduce.h"
-#include "math/functions.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
-
-/** exp(x - 0) of an infinite or nan maximum gives the right limit: 0, infinity or nan. */
-template <class T>
-ATHANOR_ALWAYS_INLINE T finite_or_zero(T x) {
-  return x - x == 0 ? x : T(0);
-}
-
-template <class T>
-struct LogSumExp {
-  /** sum of exp(x - finite_or_zero(max)) */
-  struct State {
-    T max;
-    double sum;
-  };
-  using Max = Fold<F_max, T>;
-  static constexpr int64_t kPiece = 1024;
-
-  ATHANOR_ALWAYS_INLINE State start() { return {m::Limits<T>::low, 0}; }
-
-  static State merge(State a, State b, int64_t) {
-    const T max = m::maximum(a.max, b.max);
-    return {max, rescaled(a, max) + rescaled(b, max)};
-  }
-  /** A sum of 0 stays 0 even where its maximum, 0 in place of -infinity, lies above the other. */
-  static double rescaled(State s, T max) {
-    return s.sum == 0 ? 0 : s.sum * m::exp(static_cast<double>(finite_or_zero(s.max)) - finite_or_zero(max));
-  }
-
-  static State row(const T* x, int64_t n, int64_t step) {
-    T piece[kPiece];
-    State total = start();
-    for (int64_t i = 0; i < n; i += kPiece) {
-      const int64_t k = min_of(kPiece, n - i);
-      const T* from = x + i * step;
-      if (step != 1) {
-        for (int64_t j = 0; j < k; ++j) piece[j] = from[j * step];
-        from = piece;
-      }
-      const T max = Max::dense_row(from, k), shift = finite_or_zero(max);
-#pragma omp simd
-      for (int64_t j = 0; j < k; ++j) piece[j] = m::exp(from[j] - shift);
-      total = merge(total, {max, Fold<F_sum, T>::dense_row(piece, k)}, 0);
-    }
-    return total;
-  }
-
-  static constexpr int64_t kColumns = 256;
-  static constexpr int64_t kRows = 32;  // 32 rows of 256 float32 columns are 32 KB
-
-  static void columns(const FoldPlan& p, const T* x, int64_t n, int64_t step, State* out) {
-    for (int64_t c = 0; c < n; ++c) out[c] = start();
-    Odometer r = Odometer::at(p.folded, p.n_folded, 0);
-    for (int64_t row = 0; row < p.count; row += kRows) {
-      const int64_t k = min_of(kRows, p.count - row);
-      const T* from[kRows];
-      for (int64_t i = 0; i < k; ++i, r.next()) from[i] = x + r.in;
-      if (step == 1) {
-        join_block(from, k, n, 1, out);
-      } else {
-        join_block(from, k, n, step, out);
-      }
-    }
-  }
-
-  ATHANOR_ALWAYS_INLINE void join_block(const T* const* from, int64_t k, int64_t n, int64_t step, State* out) {
-    T max[kColumns], sum[kColumns];
-    for (int64_t c = 0; c < n; ++c) max[c] = m::Limits<T>::low, sum[c] = 0;
-    for (int64_t i = 0; i < k; ++i) {
-      const T* row = from[i];
-#pragma omp simd
-      for (int64_t c = 0; c < n; ++c) max[c] = m::maximum(max[c], row[c * step]);
-    }
-    for (int64_t i = 0; i < k; ++i) {
-      const T* row = from[i];
-#pragma omp simd
-      for (int64_t c = 0; c < n; ++c) sum[c] += m::exp(row[c * step] - finite_or_zero(max[c]));
-    }
-    for (int64_t c = 0; c < n; ++c) out[c] = merge(out[c], {max[c], static_cast<double>(sum[c])}, 0);
-  }
-};
 
 void log_sum_exp_online(const Call& c) {
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
@@ -100,8 +15,7 @@ void log_sum_exp_online(const Call& c) {
     T* out = c.out[0].template as<T>();
     run_fold<K>(c.ctx, p, c.in[0].template as<const T>(), kGrain / 4,
                 [&](int64_t, int64_t at, int64_t step, const typename K::State* s, int64_t n) {
-                  for (int64_t i = 0; i < n; ++i)
-                    out[at + i * step] = static_cast<T>(finite_or_zero(s[i].max) + ::log(s[i].sum));
+                  for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<T>(K::finish(s[i]));
                 });
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);

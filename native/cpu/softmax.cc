@@ -2,8 +2,6 @@
 // Forward: the maximum, then exp and its sum, then the scaling; a gradient: a dot product, then the rest. The first
 // cache holds all but the longest lines between these passes. 2 (gradients 3) * item size bytes and an exp per element:
 // bound by bandwidth where exp is vector code. Split over lines.
-#include <math.h>
-
 #include "cpu/families.h"
 #include "cpu/lines.h"
 #include "cpu/reduce.h"
@@ -67,7 +65,7 @@ struct LogSoftmax {  // out = x - max - log(sum of exp(x - max))
     const T max = Fold<F_max, T>::row(x, n, s[1]);
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) out[i * s[0]] = m::exp(x[i * s[1]] - max);
-    const T log = static_cast<T>(::log(Fold<F_sum, T>::row(out, n, s[0])));
+    const T log = static_cast<T>(m::log(Fold<F_sum, T>::row(out, n, s[0])));
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) out[i * s[0]] = x[i * s[1]] - max - log;
   }
@@ -85,7 +83,7 @@ struct LogSoftmax {  // out = x - max - log(sum of exp(x - max))
 #pragma omp simd
       for (int64_t c = 0; c < lines; ++c) sum[c] += log[c];
     }
-    for (int64_t c = 0; c < lines; ++c) log[c] = static_cast<T>(::log(sum[c]));
+    for (int64_t c = 0; c < lines; ++c) log[c] = static_cast<T>(m::log(sum[c]));
     for (int64_t i = 0; i < n; ++i) {
       T* out = p[0] + i * s[0];
       const T* x = p[1] + i * s[1];
