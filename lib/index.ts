@@ -68,6 +68,18 @@ export {
 export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { gather, type Indices, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
 export { concat, stack } from './ops/join.js';
+export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropyWithLogits,
+  type ClassLossOptions,
+  type CrossEntropyOptions,
+  crossEntropy,
+  type LossOptions,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+  type Reduction,
+} from './ops/loss.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
 export { type BatchNormOptions, batchNorm, layerNorm } from './ops/norm.js';
 export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';

@@ -298,7 +298,9 @@ function checkWeight(op: string, weight: Tensor | null | undefined, x: Tensor): 
 /** One sample without a batch axis, as a batch of one. */
 function batched(op: Op<ClassLoss>, x: Tensor, labels: Tensor, weight: Operand, attrs: ClassLoss): Tensor {
   if (x.ndim !== 1) return applyAll(op, [x, labels, weight], attrs)[0];
-  if (labels.ndim !== 0) checkClasses(op.name, { ...x, shape: [1, x.size] }, labels, { shape: [], dtype: x.dtype });
+  if (labels.ndim !== 0) {
+    fail(op.name, 'labels must be a single index for one sample', `labels are ${formatShape(labels.shape)}`);
+  }
   const out = applyAll(op, [x.unsqueeze(0), labels.unsqueeze(0), weight], attrs)[0];
   return out.reshape([]);
 }

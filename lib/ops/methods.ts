@@ -8,6 +8,7 @@ import * as conv from './conv.js';
 import * as copy from './copy.js';
 import * as dropout from './dropout.js';
 import * as indexing from './indexing.js';
+import * as loss from './loss.js';
 import * as matmul from './matmul.js';
 import * as norm from './norm.js';
 import * as pad from './pad.js';
@@ -33,6 +34,7 @@ const modules = [
   copy,
   dropout,
   indexing,
+  loss,
   matmul,
   pad,
   norm,
@@ -56,6 +58,7 @@ export interface Methods
     MethodsOf<typeof copy>,
     MethodsOf<typeof dropout>,
     MethodsOf<typeof indexing>,
+    MethodsOf<typeof loss>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof pad>,
     MethodsOf<typeof norm>,

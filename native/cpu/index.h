@@ -1,8 +1,7 @@
 // What the ops that take indices share: int32 indices in row-major order, checked before anything is written.
 #pragma once
-#include <stdio.h>
-
 #include "cpu/move.h"
+#include "cpu/place.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -48,19 +47,8 @@ static inline bool indices_fit(const Call& c, const View& shape, const int32_t* 
   });
   for (int64_t i = 0; i < chunks; ++i) {
     if (found[i] < 0) continue;
-    int64_t place[kMaxDims], rest = found[i];
-    for (int d = shape.ndim - 1; d >= 0; --d) {
-      place[d] = rest % shape.shape[d];
-      rest /= shape.shape[d];
-    }
-    char text[kMaxDims * 24];
-    int length = 0;
-    text[0] = '\0';
-    for (int d = 0; d < shape.ndim; ++d)
-      length += snprintf(text + length, sizeof text - static_cast<size_t>(length), d ? ", %lld" : "%lld",
-                         static_cast<long long>(place[d]));
-    c.ctx->fail(c.ctx, "index %d is out of range [0, %lld): at position [%s]", static_cast<int>(index[found[i]]),
-                static_cast<long long>(size), text);
+    c.ctx->fail(c.ctx, "index %d is out of range [0, %lld): at position %s", static_cast<int>(index[found[i]]),
+                static_cast<long long>(size), Place(shape, found[i]).text);
     return false;
   }
   return true;

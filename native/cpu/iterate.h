@@ -52,8 +52,8 @@ ATHANOR_ALWAYS_INLINE Walk<N> make_walk(const View* const (&views)[N]) {
 }
 
 /**
- * row(n, offsets) for the rows, whole or in part, that hold elements [begin, end) in row-major order: `offsets[k]` is the
- * element offset of operand k at the piece's first element, its step is strides[k][ndim - 1].
+ * row(n, offsets) for the rows, whole or in part, that hold elements [begin, end) in row-major order: `offsets[k]` is
+ * the element offset of operand k at the piece's first element, its step is strides[k][ndim - 1].
  */
 template <int N, class F>
 ATHANOR_ALWAYS_INLINE void rows_between(const Walk<N>& w, int64_t begin, int64_t end, const F& row) {
