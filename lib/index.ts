@@ -66,7 +66,8 @@ export {
   zerosLike,
 } from './ops/create.js';
 export { type DropoutOptions, dropout } from './ops/dropout.js';
-export { gather, type Indices, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
+export { type EmbeddingOptions, embedding } from './ops/embedding.js';
+export { gather, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
 export { concat, stack } from './ops/join.js';
 export {
   type BinaryCrossEntropyOptions,
@@ -80,6 +81,7 @@ export {
   nllLoss,
   type Reduction,
 } from './ops/loss.js';
+export type { Indices } from './ops/make/indices.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
 export { type BatchNormOptions, batchNorm, layerNorm } from './ops/norm.js';
 export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';
@@ -99,6 +101,7 @@ export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/redu
 export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
 export { chunk, split, unbind } from './ops/split.js';
 export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
+export { tril, triu } from './ops/triangle.js';
 export {
   abs,
   ceil,

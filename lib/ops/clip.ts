@@ -5,9 +5,9 @@ import { dtypes } from '../dtype.js';
 import { fail } from '../errors.js';
 import { formatShape, numel } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { bytesOf } from './cost.js';
 
 const elements = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape), 0);
-const bytesOf = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0);
 
 function checkFloats(op: string, inputs: readonly Meta[]): void {
   for (const m of inputs) {

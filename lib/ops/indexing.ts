@@ -1,37 +1,21 @@
 // Reading and adding by index along one axis. Indices are int32 and may not be negative; they are checked when the op
 // runs, because only then their values exist: a wrong one fails the op's result with its value and place.
-import { types } from 'node:util';
 import { zerosOf } from '../autograd/tensors.js';
 import { defineOp, type Meta, type RefArray } from '../define.js';
 import { apply, applyInto } from '../dispatch.js';
-import { checkDType, type DType, dtypes } from '../dtype.js';
-import { fail, show } from '../errors.js';
+import { checkDType, type DType } from '../dtype.js';
+import { fail } from '../errors.js';
 import { checkAxis, checkInteger, formatShape, maxDims, numel, type Shape, sameShape } from '../shape.js';
-import { Tensor } from '../tensor.js';
-import { tensor } from './create.js';
-
-/** Indices into an axis: an int32 (or uint8) tensor, an Int32Array, or plain whole numbers. */
-export type Indices = Tensor | Int32Array | readonly number[];
+import type { Tensor } from '../tensor.js';
+import { checkTensor } from './axes.js';
+import { bytesOf } from './cost.js';
+import { asIndices, type Indices } from './make/indices.js';
 
 interface Axis {
   readonly axis: number;
 }
 
-const bytesOf = (m: Meta) => numel(m.shape) * dtypes[m.dtype].itemSize;
 const joined = (before: Shape, middle: Shape, after: Shape) => [...before, ...middle, ...after];
-
-/** Indices as an int32 tensor. Throws for fractions and other dtypes. */
-function asIndices(op: string, index: Indices): Tensor {
-  if (index instanceof Tensor) {
-    if (index.dtype === 'int32') return index;
-    if (index.dtype === 'uint8') return index.cast('int32');
-    return fail(op, 'indices must be int32 or uint8; use cast("int32")', index.describe());
-  }
-  if (types.isInt32Array(index)) return tensor(index);
-  if (!Array.isArray(index)) fail(op, 'indices must be an int32 tensor or an array of whole numbers', show(index));
-  for (const i of index) checkInteger(op, 'an index', i, 0, 0x7fffffff);
-  return tensor(Int32Array.from(index));
-}
 
 function checkIndexDType(op: string, index: Meta): void {
   if (index.dtype !== 'int32') fail(op, 'indices must be int32', `${formatShape(index.shape)} ${index.dtype}`);
@@ -103,7 +87,7 @@ const gatherOp = defineOp<Axis>({
     });
     return { shape: index.shape, data };
   },
-  cost: ([, index], [out]) => ({ flops: 0, bytes: bytesOf(index) + 2 * bytesOf(out) }),
+  cost: ([, index], [out]) => ({ flops: 0, bytes: bytesOf([index, out, out]) }),
 });
 
 const scatterAddOp = defineOp<Axis>({
@@ -128,7 +112,7 @@ const scatterAddOp = defineOp<Axis>({
     });
     return { shape: x.shape, data };
   },
-  cost: ([x, index, src]) => ({ flops: numel(src.shape), bytes: 2 * bytesOf(x) + bytesOf(index) + 3 * bytesOf(src) }),
+  cost: ([x, index, src]) => ({ flops: numel(src.shape), bytes: bytesOf([x, x, index, src, src, src]) }),
 });
 
 /**
@@ -137,14 +121,14 @@ const scatterAddOp = defineOp<Axis>({
  * `axis`. Throws when it is larger elsewhere; the result fails when an index is not in [0, size of the axis).
  */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
-  const d = checkAxis('gather', axis, x.ndim);
+  const d = checkAxis('gather', axis, checkTensor('gather', x).ndim);
   return apply(gatherOp, [x, asIndices('gather', index)], { axis: d });
 }
 
 function scatterOperands(op: string, x: Tensor, axis: number, index: Tensor, src: Tensor): [Tensor[], Axis] {
-  const attrs = { axis: checkAxis(op, axis, x.ndim) };
+  const attrs = { axis: checkAxis(op, axis, checkTensor(op, x).ndim) };
   const indices = asIndices(op, index);
-  if (!(src instanceof Tensor)) fail(op, 'src must be a tensor', show(src));
+  checkTensor(op, src, 'src');
   return [[x, indices, src], attrs];
 }
 
@@ -191,7 +175,7 @@ const indexSelectOp = defineOp<Axis>({
     });
     return { shape, data };
   },
-  cost: ([, index], [out]) => ({ flops: 0, bytes: bytesOf(index) + 2 * bytesOf(out) }),
+  cost: ([, index], [out]) => ({ flops: 0, bytes: bytesOf([index, out, out]) }),
 });
 
 const indexAddOp = defineOp<Axis>({
@@ -217,7 +201,7 @@ const indexAddOp = defineOp<Axis>({
     });
     return { shape: x.shape, data };
   },
-  cost: ([x, index, src]) => ({ flops: numel(src.shape), bytes: 2 * bytesOf(x) + bytesOf(index) + 3 * bytesOf(src) }),
+  cost: ([x, index, src]) => ({ flops: numel(src.shape), bytes: bytesOf([x, x, index, src, src, src]) }),
 });
 
 /**
@@ -226,13 +210,13 @@ const indexAddOp = defineOp<Axis>({
  * [0, size of the axis).
  */
 export function indexSelect(x: Tensor, axis: number, index: Indices): Tensor {
-  const d = checkAxis('indexSelect', axis, x.ndim);
+  const d = checkAxis('indexSelect', axis, checkTensor('indexSelect', x).ndim);
   return apply(indexSelectOp, [x, asIndices('indexSelect', index)], { axis: d });
 }
 
 /** Elements of `x` by their position in row-major order, in the shape of `index`. The result fails as indexSelect's does. */
 export function take(x: Tensor, index: Indices): Tensor {
-  return indexSelect(x.reshape([x.size]), 0, asIndices('take', index));
+  return indexSelect(checkTensor('take', x).reshape([x.size]), 0, asIndices('take', index));
 }
 
 function addOperands(op: string, x: Tensor, axis: number, index: Indices, src: Tensor): [Tensor[], Axis] {
@@ -274,7 +258,7 @@ const oneHotOp = defineOp<{ classes: number; dtype: DType }>({
     });
     return { shape: [...index.shape, classes], data };
   },
-  cost: ([index], [out]) => ({ flops: 0, bytes: bytesOf(index) + bytesOf(out) }),
+  cost: ([index], [out]) => ({ flops: 0, bytes: bytesOf([index, out]) }),
 });
 
 /**

@@ -1,9 +1,11 @@
 import { defineOp } from '../define.js';
 import { apply } from '../dispatch.js';
-import { dtypes, promote } from '../dtype.js';
+import { promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { checkAxis, formatShape, maxDims, numel, sameShape } from '../shape.js';
-import { Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { checkTensor } from './axes.js';
+import { bytesOf } from './cost.js';
 
 const concatOp = defineOp<{ axis: number }>({
   name: 'concat',
@@ -46,16 +48,13 @@ const concatOp = defineOp<{ axis: number }>({
     }
     return { shape, data: Float64Array.from(parts) };
   },
-  cost: (inputs) => ({
-    flops: 0,
-    bytes: inputs.reduce((sum, m) => sum + 2 * numel(m.shape) * dtypes[m.dtype].itemSize, 0),
-  }),
+  cost: (inputs, outputs) => ({ flops: 0, bytes: bytesOf([...inputs, ...outputs]) }),
 });
 
 function checkTensors(op: string, tensors: readonly Tensor[]): void {
   if (!Array.isArray(tensors)) fail(op, 'an array of tensors was expected', show(tensors));
   if (tensors.length === 0) fail(op, 'at least one tensor is needed', '[]');
-  for (const [i, t] of tensors.entries()) if (!(t instanceof Tensor)) fail(op, `item ${i} is not a tensor`, show(t));
+  for (const [i, t] of tensors.entries()) checkTensor(op, t, `item ${i}`);
 }
 
 const most = 1024; // operands that one call has room for, whatever their number of axes

@@ -17,6 +17,7 @@ import * as reduce from './reduce.js';
 import * as softmax from './softmax.js';
 import * as split from './split.js';
 import * as statistics from './statistics.js';
+import * as triangle from './triangle.js';
 import * as unary from './unary.js';
 import * as view from './view.js';
 import * as where from './where.js';
@@ -43,6 +44,7 @@ const modules = [
   softmax,
   split,
   statistics,
+  triangle,
   unary,
   view,
   where,
@@ -67,6 +69,7 @@ export interface Methods
     MethodsOf<typeof softmax>,
     MethodsOf<typeof split>,
     MethodsOf<typeof statistics>,
+    MethodsOf<typeof triangle>,
     MethodsOf<typeof unary>,
     MethodsOf<typeof view>,
     MethodsOf<typeof where> {}

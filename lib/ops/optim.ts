@@ -1,12 +1,13 @@
 // Optimizer steps as ops over all parameters of a group at once. Inputs and outputs come grouped by kind: parameters,
 // gradients, first states, second states, ... in; parameters, first states, ... out. The optimizers run them in place.
 // Formulas and their order are those of torch.optim.
-import { defineOp, type Meta, type Op, type RefArray } from '../define.js';
+import { defineOp, type Op, type RefArray } from '../define.js';
 import { applyInto } from '../dispatch.js';
 import { dtypes } from '../dtype.js';
 import { fail } from '../errors.js';
 import { formatShape, numel, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { bytesOf } from './cost.js';
 
 /** Attributes that every step has. */
 interface Common {
@@ -37,7 +38,6 @@ interface StepRow<A extends Common> {
 function defineStep<A extends Common>(row: StepRow<A>): Op<A> {
   const { name } = row;
   const countOf = (inputs: readonly unknown[], attrs: A) => inputs.length / (2 + row.used(attrs));
-  const bytesOf = (metas: readonly Meta[]) => metas.reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0);
   return defineOp<A>({
     name,
     inputs: ['params', 'grads', ...row.states],

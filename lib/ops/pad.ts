@@ -3,6 +3,7 @@ import { dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { checkAxis, checkInteger, checkShape, formatShape, numel, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
+import { checkObject, checkTensor } from './axes.js';
 
 /** What pad() puts around a tensor. */
 export interface PadOptions {
@@ -68,6 +69,8 @@ function padByIndex(x: Tensor, mode: 'replicate' | 'reflect' | 'circular', befor
  * mode needs more elements than there are ("reflect": fewer than the size, "circular": at most the size).
  */
 export function pad(x: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
+  checkTensor('pad', x);
+  checkObject('pad', options);
   const { mode = 'constant', value = 0 } = options;
   if (!modes.includes(mode)) fail('pad', `mode must be one of ${modes.join(', ')}`, show(mode));
   if (typeof value !== 'number') fail('pad', 'value must be a number', show(value));
@@ -103,6 +106,7 @@ function repeatAxis(x: Tensor, d: number, times: number, eachElement: boolean): 
  * axes. Throws for counts that are negative or not whole.
  */
 export function tile(x: Tensor, repeats: readonly number[]): Tensor {
+  checkTensor('tile', x);
   if (!Array.isArray(repeats)) fail('tile', 'repeats must be an array of counts', show(repeats));
   for (const n of repeats) checkInteger('tile', 'a count', n);
   const ndim = Math.max(x.ndim, repeats.length);
@@ -118,7 +122,7 @@ export function tile(x: Tensor, repeats: readonly number[]): Tensor {
 
 /** Like {@link tile}, with a count for every axis: throws when the list is shorter than the tensor has axes. */
 export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
-  if (Array.isArray(repeats) && repeats.length < x.ndim) {
+  if (Array.isArray(repeats) && repeats.length < checkTensor('repeat', x).ndim) {
     fail('repeat', `a count for each of the ${x.ndim} axes is needed`, show(repeats));
   }
   return tile(x, repeats);
@@ -126,6 +130,6 @@ export function repeat(x: Tensor, repeats: readonly number[]): Tensor {
 
 /** Each element `times` in a row along `axis`: [a, b] becomes [a, a, b, b]. Throws for a count that is not whole. */
 export function repeatInterleave(x: Tensor, times: number, axis: number): Tensor {
-  const d = checkAxis('repeatInterleave', axis, x.ndim);
+  const d = checkAxis('repeatInterleave', axis, checkTensor('repeatInterleave', x).ndim);
   return repeatAxis(x, d, checkInteger('repeatInterleave', 'times', times), true);
 }

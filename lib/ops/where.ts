@@ -1,6 +1,6 @@
 // Choosing between values, elementwise.
 import { defineOp, type Op } from '../define.js';
-import { apply, type Operand } from '../dispatch.js';
+import { apply, applyInto, type Operand } from '../dispatch.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { broadcastShapes, numel } from '../shape.js';
@@ -105,14 +105,25 @@ export interface ClampOptions {
  * included. An integer tensor with a fractional bound is computed in float32. Throws for bool, and for bounds that are no
  * numbers.
  */
-export function clamp(x: Tensor, { min, max }: ClampOptions = {}): Tensor {
+export function clamp(x: Tensor, options: ClampOptions = {}): Tensor {
   accepted('clamp', 'numbers', x);
-  for (const bound of [min, max]) {
-    if (bound === undefined) continue;
-    if (typeof bound !== 'number' || Number.isNaN(bound)) fail('clamp', 'min and max must be numbers', show(bound));
-  }
-  if (min === undefined && max === undefined) fail('clamp', 'give min, max or both', 'neither');
-  const bounds = { low: min ?? -Infinity, high: max ?? Infinity };
+  const bounds = boundsOf('clamp', options);
   const whole = [bounds.low, bounds.high].every((v) => !Number.isFinite(v) || Number.isInteger(v));
   return apply(clampOp, [x.isFloat || whole ? x : x.cast('float32')], bounds);
+}
+
+/** {@link clamp} in the memory of x, which it returns. Throws for fractional bounds of whole numbers too. */
+export function clamp_(x: Tensor, options: ClampOptions): Tensor {
+  accepted('clamp_', 'numbers', x);
+  applyInto(clampOp, [x], [x], boundsOf('clamp_', options));
+  return x;
+}
+
+function boundsOf(op: string, { min, max }: ClampOptions): Bounds {
+  for (const bound of [min, max]) {
+    if (bound === undefined) continue;
+    if (typeof bound !== 'number' || Number.isNaN(bound)) fail(op, 'min and max must be numbers', show(bound));
+  }
+  if (min === undefined && max === undefined) fail(op, 'give min, max or both', 'neither');
+  return { low: min ?? -Infinity, high: max ?? Infinity };
 }

@@ -66,3 +66,15 @@ export function clipGradNorm_(params: Clippable, maxNorm: number, options: ClipG
     return norm;
   });
 }
+
+/** Cuts every element of all gradients to [-clipValue, clipValue], in place. Throws for a negative limit. */
+export function clipGradValue_(params: Clippable, clipValue: number): void {
+  const op = 'clipGradValue_';
+  if (typeof clipValue !== 'number' || !(clipValue >= 0)) {
+    fail(op, 'clipValue must be a number, 0 or more', show(clipValue));
+  }
+  withModes({ grad: false, scope: null }, () => {
+    for (const grads of gradients(op, params).values())
+      for (const g of grads) g.clamp_({ min: -clipValue, max: clipValue });
+  });
+}

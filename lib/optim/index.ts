@@ -1,7 +1,7 @@
 // Optimizers, learning rate schedules, gradient clipping.
 export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, type AdamOptions, AdamW } from './adam.js';
-export { type ClipGradNormOptions, type Clippable, clipGradNorm_ } from './clip.js';
+export { type ClipGradNormOptions, type Clippable, clipGradNorm_, clipGradValue_ } from './clip.js';
 export { OneCycleLR, type OneCycleOptions } from './onecycle.js';
 export {
   type GroupOptions,
