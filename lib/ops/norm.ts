@@ -2,15 +2,16 @@
 import { withModes } from '../context.js';
 import { fail, show } from '../errors.js';
 import { checkInteger, formatShape, numel, type Shape, sameShape } from '../shape.js';
-import type { Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
 import { asFloat, checkFlag, checkObject, checkTensor } from './axes.js';
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
   /** Normalise by the batch's own statistics and move the running ones towards them. Default false. */
   readonly training?: boolean;
-  /** How far the running statistics move: running = (1 - momentum) running + momentum batch. Default 0.1. */
-  readonly momentum?: number;
+  /** How far the running statistics move: running = (1 - momentum) running + momentum batch. Default 0.1. A scalar tensor
+   *  may say it, so that a value that is still being computed is not waited for. */
+  readonly momentum?: number | Tensor;
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
 }
@@ -34,7 +35,7 @@ function affine(centred: Tensor, variance: Tensor, eps: number, weight: Tensor |
   return bias === null ? scaled : scaled.add(bias);
 }
 
-function moveRunning(running: Tensor, batch: Tensor, momentum: number): void {
+function moveRunning(running: Tensor, batch: Tensor, momentum: number | Tensor): void {
   withModes({ grad: false }, () => {
     const step = batch.detach().flatten().sub(running).mul(momentum);
     running.add_(step);
@@ -69,7 +70,7 @@ export function batchNorm(
   const shift = checkVector(op, 'bias', bias, channels)?.reshape(wide) ?? null;
   const eps = checkEps(op, options.eps ?? 1e-5);
   const momentum = options.momentum ?? 0.1;
-  if (typeof momentum !== 'number' || !(momentum >= 0 && momentum <= 1)) {
+  if (!(momentum instanceof Tensor) && !(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
     fail(op, 'momentum must be a number from 0 to 1', show(momentum));
   }
   if (!checkFlag(op, 'training', options.training ?? false)) {

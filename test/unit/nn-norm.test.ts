@@ -1,0 +1,101 @@
+import { nn, noGrad, ones, type Tensor, tensor, tidy } from '../../lib/index.js';
+
+describe('BatchNorm', () => {
+  const close = (t: Tensor | null, values: number[]) =>
+    values.forEach((v, i) => {
+      expect((t as Tensor).dataSync()[i]).toBeCloseTo(v, 6);
+    });
+
+  test('training normalises by the batch and moves the running statistics', () => {
+    const layer = new nn.BatchNorm1d(1);
+    // Mean 2, variance 1 (over N), 2 (over N - 1).
+    close(layer.forward(tensor([[1], [3]])), [-0.999995, 0.999995]);
+    close(layer.runningMean, [0.2]);
+    close(layer.runningVar, [0.9 + 0.2]);
+    layer.forward(tensor([[5], [9]])); // mean 7, variance 8 over N - 1
+    close(layer.runningMean, [0.18 + 0.7]);
+    close(layer.runningVar, [0.99 + 0.8]);
+    expect(layer.numBatchesTracked?.itemSync()).toBe(2);
+  });
+
+  test('evaluating normalises by the running statistics and leaves them', () => {
+    const layer = new nn.BatchNorm1d(1).eval();
+    layer.loadStateDict({ runningMean: tensor([3]), runningVar: tensor([4]) }, { strict: false });
+    close(layer.forward(tensor([[3], [7]])), [0, 2]);
+    close(layer.runningMean, [3]);
+    expect(layer.numBatchesTracked?.itemSync()).toBe(0);
+  });
+
+  test('momentum null: the running statistics are means over all batches', () => {
+    const layer = new nn.BatchNorm1d(1, { momentum: null });
+    layer.forward(tensor([[1], [3]]));
+    close(layer.runningMean, [2]);
+    close(layer.runningVar, [2]);
+    layer.forward(tensor([[5], [9]]));
+    close(layer.runningMean, [4.5]);
+    close(layer.runningVar, [5]);
+  });
+
+  test('without running statistics the batch is used always', () => {
+    const layer = new nn.BatchNorm2d(2, { trackRunningStats: false, affine: false });
+    expect(layer.stateDict()).toEqual({});
+    const x = tensor([1, 2, 3, 4, 5, 6, 7, 8], { shape: [2, 2, 2, 1] });
+    const y = layer.forward(x).toArraySync();
+    expect(layer.eval().forward(x).toArraySync()).toEqual(y);
+  });
+
+  test('running statistics survive tidy, are not part of the graph, and move under noGrad too', () => {
+    const layer = new nn.BatchNorm1d(2);
+    tidy(() => {
+      layer
+        .forward(ones([4, 2], { requiresGrad: true }))
+        .sum()
+        .backward();
+    });
+    noGrad(() => layer.forward(ones([4, 2])));
+    close(layer.runningMean, [0.19, 0.19]);
+    expect(layer.runningMean?.requiresGrad).toBe(false);
+    expect(layer.numBatchesTracked?.itemSync()).toBe(2);
+  });
+
+  test('an error leaves the running statistics as they were', () => {
+    const layer = new nn.BatchNorm1d(2);
+    expect(() => layer.forward(ones([4, 3]))).toThrow(/batchNorm/i);
+    expect(() => layer.forward(ones([1, 2]))).toThrow(/more than one value/);
+    expect(layer.numBatchesTracked?.itemSync()).toBe(0);
+    expect(layer.runningMean?.toArraySync()).toEqual([0, 0]);
+  });
+
+  test('wrong arguments', () => {
+    expect(() => new nn.BatchNorm2d(0)).toThrow('BatchNorm2d: numFeatures must be a whole number of 1 or more: 0');
+    expect(() => new nn.BatchNorm2d(2, { momentum: 2 })).toThrow(
+      'BatchNorm2d: momentum must be a number from 0 to 1: 2',
+    );
+    expect(() => new nn.BatchNorm2d(2, { eps: -1 })).toThrow('BatchNorm2d: eps must be a number of 0 or more: -1');
+    expect(() => new nn.BatchNorm2d(2).forward(ones([4, 2]))).toThrow(
+      'BatchNorm2d: the input must be [N, 2, H, W]: [4, 2]',
+    );
+    expect(() => new nn.BatchNorm1d(2).forward(ones([4, 2, 3, 3]))).toThrow(
+      'BatchNorm1d: the input must be [N, 2] or [N, 2, L]: [4, 2, 3, 3]',
+    );
+  });
+});
+
+describe('LayerNorm', () => {
+  test('LayerNorm normalises the last axes', () => {
+    const y = new nn.LayerNorm(2, { eps: 0 }).forward(
+      tensor([
+        [1, 3],
+        [10, 30],
+      ]),
+    );
+    expect(y.toArraySync()).toEqual([
+      [-1, 1],
+      [-1, 1],
+    ]);
+    expect(new nn.LayerNorm([2, 3]).weight?.shape).toEqual([2, 3]);
+    expect(new nn.LayerNorm(2, { elementwiseAffine: false }).weight).toBeNull();
+    expect(new nn.LayerNorm(2, { bias: false }).bias).toBeNull();
+    expect(() => new nn.LayerNorm([])).toThrow('LayerNorm: normalizedShape must have at least one size: []');
+  });
+});
