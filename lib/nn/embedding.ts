@@ -47,7 +47,8 @@ export class Embedding extends Module {
   resetParameters(options: InitOptions = {}): void {
     normal_(this.weight, { generator: options.generator });
     const { paddingIdx } = this;
-    if (paddingIdx !== null) withModes({ grad: false, scope: null }, () => this.weight.select(0, paddingIdx).zero_().dispose());
+    if (paddingIdx !== null)
+      withModes({ grad: false, scope: null }, () => this.weight.select(0, paddingIdx).zero_().dispose());
   }
 
   forward(indices: Tensor): Tensor {

@@ -22,6 +22,6 @@ export { Linear, type LinearOptions } from './linear.js';
 export { BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss } from './loss.js';
 export { type AnyModule, Module } from './module.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from './norm.js';
-export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.js';
 export { Buffer, buffer, Parameter, parameter } from './parameter.js';
+export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.js';
 export type { LoadReport, StateDict } from './state.js';
