@@ -2,6 +2,7 @@ import type { Check } from './check.js';
 import { errors } from './errors.js';
 import { forward } from './forward.js';
 import { gradient, secondGradient } from './gradient.js';
+import { inPlace } from './in-place.js';
 import { kernels } from './kernels.js';
 import { layoutsCheck } from './layouts.js';
 import { leaks } from './leaks.js';
@@ -17,6 +18,7 @@ export const checks: readonly Check[] = [
   layoutsCheck,
   sizesCheck,
   special,
+  inPlace,
   gradient,
   secondGradient,
   leaks,
