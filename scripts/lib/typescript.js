@@ -29,7 +29,6 @@ function buildTypeScript() {
   for (const { config, sources, results, emptied } of PROJECTS) {
     const hash = hashOf([config, ...CONFIGURATION, ...sources]);
     if (isFresh(config, hash, results)) continue;
-    if (config === 'tsconfig.examples.json' && !fs.existsSync(path.join(root, 'examples'))) continue;
     say(`compiling TypeScript (${config})`);
     for (const folder of emptied) fs.rmSync(path.join(root, folder), { recursive: true, force: true });
     run(process.execPath, [packageFile('typescript', 'bin/tsc'), '--project', config]);
