@@ -1,11 +1,12 @@
-// Normalisation of activations: by batch and channel, or by item.
+// Normalisation layers. N batch, C channels (features), L length, H height, W width.
 import { withModes } from '../context.js';
-import { fail } from '../errors.js';
+import { fail, show } from '../errors.js';
 import { batchNorm, layerNorm } from '../ops/norm.js';
-import { formatShape } from '../shape.js';
-import type { Tensor } from '../tensor.js';
-import { checkCount, checkFlag, checkFloat, checkNumber, checkOptions, checkSizes } from './check.js';
+import { formatShape, type Shape } from '../shape.js';
+import { Tensor } from '../tensor.js';
+import { checkCount, checkFlag, checkFloat, checkNumber, checkOptions } from './check.js';
 import { formatArguments } from './format.js';
+import { ones_, zeros_ } from './init.js';
 import { type LayerOptions, layerOptions, newBuffer, newParameter } from './layer.js';
 import { Module } from './module.js';
 import type { Buffer, Parameter } from './parameter.js';
@@ -22,82 +23,109 @@ export interface BatchNormOptions extends LayerOptions {
   readonly trackRunningStats?: boolean;
 }
 
+const defaults = { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true };
+
 abstract class BatchNorm extends Module {
-  /** [numFeatures], or null: starts at 1. */
-  readonly weight: Parameter | null;
-  /** [numFeatures], or null: starts at 0. */
-  readonly bias: Parameter | null;
-  /** [numFeatures], or null. */
-  readonly runningMean: Buffer | null;
-  /** [numFeatures], or null: by the unbiased estimate. */
-  readonly runningVar: Buffer | null;
-  /** How many batches the running statistics have seen, or null. */
-  readonly numBatchesTracked: Buffer | null;
   readonly eps: number;
   readonly momentum: number | null;
+  /** [C], or null. */
+  readonly weight: Parameter | null;
+  /** [C], or null. */
+  readonly bias: Parameter | null;
+  /** [C], or null: what evaluating subtracts. */
+  readonly runningMean: Buffer | null;
+  /** [C], or null: the unbiased variance that evaluating divides by the root of. */
+  readonly runningVar: Buffer | null;
+  /** How many batches the running statistics have seen; int32. */
+  readonly numBatchesTracked: Buffer | null;
 
+  /** Throws on sizes that are not positive whole numbers, numbers out of range, and unknown options. */
   constructor(
     readonly numFeatures: number,
     options: BatchNormOptions = {},
   ) {
     super();
-    const name = new.target.name;
+    const { name } = new.target;
     checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', ...layerOptions]);
-    checkCount(name, 'numFeatures', numFeatures);
-    this.eps = checkNumber(name, 'eps', options.eps ?? 1e-5, 0);
-    this.momentum = options.momentum === null ? null : checkNumber(name, 'momentum', options.momentum ?? 0.1, 0, 1);
+    const { eps, momentum, affine, trackRunningStats } = { ...defaults, ...options };
+    const shape = [checkCount(name, 'numFeatures', numFeatures)];
+    this.eps = checkNumber(name, 'eps', eps, 0);
+    this.momentum = momentum === null ? null : checkNumber(name, 'momentum', momentum, 0, 1);
     const dtype = checkFloat(name, options);
-    const affine = checkFlag(name, 'affine', options.affine ?? true);
-    this.weight = affine ? newParameter(name, [numFeatures], options, 1) : null;
-    this.bias = affine ? newParameter(name, [numFeatures], options, 0) : null;
-    const tracks = checkFlag(name, 'trackRunningStats', options.trackRunningStats ?? true);
-    this.runningMean = tracks ? newBuffer([numFeatures], dtype, 0) : null;
-    this.runningVar = tracks ? newBuffer([numFeatures], dtype, 1) : null;
+    const learns = checkFlag(name, 'affine', affine);
+    this.weight = learns ? newParameter(name, shape, options, 1) : null;
+    this.bias = learns ? newParameter(name, shape, options) : null;
+    const tracks = checkFlag(name, 'trackRunningStats', trackRunningStats);
+    this.runningMean = tracks ? newBuffer(shape, dtype, 0) : null;
+    this.runningVar = tracks ? newBuffer(shape, dtype, 1) : null;
     this.numBatchesTracked = tracks ? newBuffer([], 'int32', 0) : null;
   }
 
-  /** Dimensions that an input may have. */
-  protected abstract readonly ranks: readonly number[];
+  /** Forgets the running statistics: mean 0, variance 1, no batches. */
+  resetRunningStats(): void {
+    this.runningMean?.fill_(0);
+    this.runningVar?.fill_(1);
+    this.numBatchesTracked?.fill_(0);
+  }
+
+  /** Weight 1, bias 0, no running statistics. */
+  resetParameters(): void {
+    this.resetRunningStats();
+    if (this.weight !== null) ones_(this.weight);
+    if (this.bias !== null) zeros_(this.bias);
+  }
+
+  /** @internal The shapes taken, as a message shows them, and whether `shape` is one of them. */
+  protected abstract takes(shape: Shape): { readonly what: string; readonly fits: boolean };
 
   forward(x: Tensor): Tensor {
-    if (!this.ranks.includes(x.ndim)) {
-      const expected = this.ranks.join(' or ');
-      fail(this.constructor.name, `the input must have ${expected} dimensions`, formatShape(x.shape));
+    const { name } = this.constructor;
+    if (!(x instanceof Tensor)) fail(name, 'the input must be a tensor', show(x));
+    const { what, fits } = this.takes(x.shape);
+    if (!fits) fail(name, `the input must be ${what}`, formatShape(x.shape));
+    const { eps, momentum, weight, bias, runningMean, runningVar, numBatchesTracked } = this;
+    if (runningMean === null || runningVar === null || numBatchesTracked === null) {
+      return batchNorm(x, null, null, weight, bias, { training: true, eps });
     }
-    const { runningMean, runningVar, weight, bias, eps } = this;
-    if (!this.training) {
-      return batchNorm(x, runningMean, runningVar, weight, bias, { eps, training: runningMean === null });
-    }
-    const momentum = withModes({ grad: false, scope: null }, () => {
-      this.numBatchesTracked?.add_(1);
-      return this.momentum ?? this.numBatchesTracked?.cast(x.dtype).reciprocal() ?? 0;
-    });
-    return batchNorm(x, runningMean, runningVar, weight, bias, { eps, training: true, momentum });
+    if (!this.training) return batchNorm(x, runningMean, runningVar, weight, bias, { eps });
+    // A mean over all batches moves by 1 / count; the count is not read, only computed with.
+    const share = momentum ?? shareOfNext(numBatchesTracked, runningMean);
+    const out = batchNorm(x, runningMean, runningVar, weight, bias, { training: true, eps, momentum: share });
+    numBatchesTracked.add_(1);
+    return out;
   }
 
   override extraRepr(): string {
     const { eps, momentum } = this;
     const options = { eps, momentum, affine: this.weight !== null, trackRunningStats: this.runningMean !== null };
-    return formatArguments([this.numFeatures], options, {
-      eps: 1e-5,
-      momentum: 0.1,
-      affine: true,
-      trackRunningStats: true,
-    });
+    return formatArguments([this.numFeatures], options, defaults);
   }
 }
 
-/**
- * Normalises each channel of [N, C] or [N, C, L]: y = (x - mean) / sqrt(variance + eps) weight + bias. Training uses the batch's
- * mean and variance and moves the running ones towards them; evaluating uses the running ones. See {@link batchNorm}.
- */
-export class BatchNorm1d extends BatchNorm {
-  protected readonly ranks = [2, 3];
+/** 1 / (count + 1), in the dtype of `like`. */
+function shareOfNext(count: Tensor, like: Tensor): Tensor {
+  return withModes({ grad: false }, () => count.add(1).cast(like.dtype).reciprocal());
 }
 
-/** {@link BatchNorm1d} for images: [N, C, H, W]. */
+/**
+ * Normalises each feature of [N, C] or [N, C, L]: y = (x - mean) / √(variance + eps) weight + bias. While training, mean
+ * and (biased) variance are those of the batch, and the running ones move towards them, the variance by its unbiased
+ * estimate; evaluating uses the running ones. Ioffe and Szegedy, "Batch normalization", 2015.
+ */
+export class BatchNorm1d extends BatchNorm {
+  protected takes(shape: Shape): { readonly what: string; readonly fits: boolean } {
+    const { numFeatures } = this;
+    const fits = (shape.length === 2 || shape.length === 3) && shape[1] === numFeatures;
+    return { what: `[N, ${numFeatures}] or [N, ${numFeatures}, L]`, fits };
+  }
+}
+
+/** Normalises each channel of [N, C, H, W], over batch, height and width; see {@link BatchNorm1d}. */
 export class BatchNorm2d extends BatchNorm {
-  protected readonly ranks = [4];
+  protected takes(shape: Shape): { readonly what: string; readonly fits: boolean } {
+    const fits = shape.length === 4 && shape[1] === this.numFeatures;
+    return { what: `[N, ${this.numFeatures}, H, W]`, fits };
+  }
 }
 
 /** Options of {@link LayerNorm}. */
@@ -106,32 +134,41 @@ export interface LayerNormOptions extends LayerOptions {
   readonly eps?: number;
   /** Whether there are a learnt weight and bias. Default true. */
   readonly elementwiseAffine?: boolean;
-  /** Whether there is a bias beside the weight. Default true. */
+  /** Whether, with the weight, there is a bias. Default true. */
   readonly bias?: boolean;
 }
 
-/** Normalises each item over its last axes: y = (x - mean) / sqrt(variance + eps) weight + bias. See {@link layerNorm}. */
+/**
+ * Normalises each item over its last axes: y = (x - mean) / √(variance + eps) weight + bias, with the biased variance.
+ * Ba, Kiros and Hinton, "Layer normalization", 2016.
+ */
 export class LayerNorm extends Module {
-  /** The sizes of the axes that are normalised. */
+  /** Sizes of the axes normalised over. */
   readonly normalizedShape: readonly number[];
-  /** [...normalizedShape], or null: starts at 1. */
-  readonly weight: Parameter | null;
-  /** [...normalizedShape], or null: starts at 0. */
-  readonly bias: Parameter | null;
   readonly eps: number;
+  /** Of the normalised sizes, or null. */
+  readonly weight: Parameter | null;
+  /** Of the normalised sizes, or null. */
+  readonly bias: Parameter | null;
 
-  /** Throws on sizes that are not positive whole numbers, and on unknown or wrong options. */
-  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
+  /** Throws on sizes that are not positive whole numbers, an eps below 0, and unknown options. */
+  constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
     checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', ...layerOptions]);
-    const sizes = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
-    const axes = Array.isArray(sizes) ? Math.max(1, sizes.length) : 1;
-    this.normalizedShape = checkSizes('LayerNorm', 'normalizedShape', sizes, axes, 1);
+    const sizes = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape];
+    if (sizes.length === 0) fail('LayerNorm', 'normalizedShape must have at least one size', '[]');
+    this.normalizedShape = sizes.map((size) => checkCount('LayerNorm', 'normalizedShape', size));
     this.eps = checkNumber('LayerNorm', 'eps', options.eps ?? 1e-5, 0);
-    const affine = checkFlag('LayerNorm', 'elementwiseAffine', options.elementwiseAffine ?? true);
-    const bias = checkFlag('LayerNorm', 'bias', options.bias ?? true);
-    this.weight = affine ? newParameter('LayerNorm', this.normalizedShape, options, 1) : null;
-    this.bias = affine && bias ? newParameter('LayerNorm', this.normalizedShape, options, 0) : null;
+    const learns = checkFlag('LayerNorm', 'elementwiseAffine', options.elementwiseAffine ?? true);
+    const biased = checkFlag('LayerNorm', 'bias', options.bias ?? true);
+    this.weight = learns ? newParameter('LayerNorm', sizes, options, 1) : null;
+    this.bias = learns && biased ? newParameter('LayerNorm', sizes, options) : null;
+  }
+
+  /** Weight 1, bias 0. */
+  resetParameters(): void {
+    if (this.weight !== null) ones_(this.weight);
+    if (this.bias !== null) zeros_(this.bias);
   }
 
   forward(x: Tensor): Tensor {
@@ -139,7 +176,9 @@ export class LayerNorm extends Module {
   }
 
   override extraRepr(): string {
-    const options = { eps: this.eps, elementwiseAffine: this.weight !== null };
-    return formatArguments([this.normalizedShape], options, { eps: 1e-5, elementwiseAffine: true });
+    const { normalizedShape, eps, weight, bias } = this;
+    const shown = normalizedShape.length === 1 ? normalizedShape[0] : formatShape(normalizedShape);
+    const options = { eps, elementwiseAffine: weight !== null, bias: weight === null || bias !== null };
+    return formatArguments([shown], options, { eps: 1e-5, elementwiseAffine: true, bias: true });
   }
 }

@@ -1,5 +1,7 @@
+import { nn, tensor } from '../../lib/index.js';
+
 describe('Embedding', () => {
-  test('Embedding looks rows up; the padding row gets no gradient', () => {
+  test('looks rows up; the padding row gets no gradient', () => {
     const layer = new nn.Embedding(3, 2, { paddingIdx: -1 });
     expect(layer.paddingIdx).toBe(2);
     const indices = tensor(

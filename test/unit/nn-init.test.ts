@@ -107,6 +107,30 @@ describe('what layers start from', () => {
     expect(layer.weight.shape).toEqual([100, 16, 4, 5]);
     expectUniform(layer.weight, 1 / Math.sqrt(320));
   });
+
+  test('Embedding: normal, the padding row 0', () => {
+    const layer = new nn.Embedding(100, 400, { paddingIdx: 3, ...seeded() });
+    expect(Array.from(layer.weight.select(0, 3).dataSync())).toEqual(new Array(400).fill(0));
+    expectNormal(new nn.Embedding(100, 400, seeded()).weight, 1);
+  });
+
+  test('norms: weight 1, bias 0', () => {
+    const layer = new nn.BatchNorm2d(3);
+    expect(Object.values(layer.stateDict()).map((t) => t.toArraySync())).toEqual([
+      [1, 1, 1],
+      [0, 0, 0],
+      [0, 0, 0],
+      [1, 1, 1],
+      0,
+    ]);
+    expect(Object.keys(layer.stateDict())).toEqual([
+      'weight',
+      'bias',
+      'runningMean',
+      'runningVar',
+      'numBatchesTracked',
+    ]);
+  });
 });
 
 describe('wrong arguments', () => {
