@@ -55,10 +55,10 @@ struct BandResult {
   }
 };
 
-/** Channels [from, to) that one pass sums over: about two cuts of the GEMM core's depth. */
+/** Channels [from, to) that one pass sums over: about one cut of the GEMM core's depth. */
 template <class T>
 ATHANOR_ALWAYS_INLINE int64_t channel_blocks(int64_t channels, int64_t taps) {
-  return max_of<int64_t>(1, min_of(channels, ceil_div(channels * taps, 2 * Blocking<T>::depth)));
+  return max_of<int64_t>(1, min_of(channels, ceil_div(channels * taps, Blocking<T>::depth)));
 }
 
 /** Panels of one group's weights for channels [from, to), as the micro-kernel reads them. */
@@ -110,7 +110,8 @@ class Correlator {
  private:
   Bands bands() const {
     const int64_t row = block_ * count_shifts(p_.taps) * p_.grid.columns;
-    return Bands(p_.images, p_.grid.rows, row, Blocking<T>::local, ceil_div(4 * ctx_->threads, p_.groups), p_.images);
+    return Bands(p_.images, p_.grid.rows, row, Blocking<T>::local / 2, ceil_div(4 * ctx_->threads, p_.groups),
+                 p_.images);
   }
 
   T* panel_at(int64_t group, int64_t block, int64_t panel) const {

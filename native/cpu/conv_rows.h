@@ -137,14 +137,22 @@ class ShiftedRows {
   }
   void copy_wide(T* to, const T* from, int64_t rows, const Part& x) const {
     constexpr int64_t lanes = kLanes<T>;
-    const int64_t columns = grid_.columns, step = grid_.step_y * source_.h;
-    for (int64_t i = 0; i < rows; ++i, to += columns, from += step)
-      for (int64_t j = 0; j < columns; j += lanes) {
-        const int first = static_cast<int>(max_of<int64_t>(0, min_of(lanes, x.from - j)));
-        const int end = static_cast<int>(max_of<int64_t>(first, min_of(lanes, x.to - j)));
-        store(to + j, load_between(from + j, first, end));
-      }
+    int64_t columns = grid_.columns, end = x.to;
+    const int64_t step = grid_.step_y * source_.h;
+    if (x.size() == columns && step == columns) {  // rows without gaps and borders are one row
+      columns = end = columns * rows;
+      rows = rows > 0 ? 1 : 0;
+    }
+    for (int64_t i = 0; i < rows; ++i, to += columns, from += step) {
+      int64_t j = 0;
+      for (; j < x.from; j += lanes)
+        store(to + j, load_between(from + j, static_cast<int>(min_of(lanes, x.from - j)), part(end - j)));
+      for (; j + lanes <= end; j += lanes) store(to + j, load(from + j));
+      for (; j < columns; j += lanes) store(to + j, load_between(from + j, 0, part(end - j)));
+    }
   }
+  /** How many of a vector's lanes lie before the end of a row, `left` elements on. */
+  static int part(int64_t left) { return static_cast<int>(max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, left))); }
 
   Source<T> source_;
   Grid grid_;

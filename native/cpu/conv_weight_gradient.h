@@ -69,7 +69,7 @@ class WeightGradientRun {
   /** Blocks of channels: their rows for `points` grid points take about half of the cache that an item may fill. */
   int64_t count_blocks() const {
     const int64_t channel = points * 2 * count_shifts(p_.taps);
-    return max_of<int64_t>(1, min_of(p_.channels, ceil_div(p_.channels * channel, Blocking<T>::local)));
+    return max_of<int64_t>(1, min_of(p_.channels, ceil_div(2 * p_.channels * channel, Blocking<T>::local)));
   }
 
   void run_item(int64_t group, const Part& channels, const Part& items, T* out, T* rows) const {

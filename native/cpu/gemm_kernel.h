@@ -59,19 +59,14 @@ void tile(const TileCall<T, Rows>& call) {
   T* const c = call.c;
   const int64_t c_stride = call.c_stride;
   Vec<T> acc[H][N];
-  // The branches fill the same registers; the zeros before them cost one cycle and spare the compiler's doubts.
 #pragma GCC unroll 16
   for (int i = 0; i < H; ++i)
 #pragma GCC unroll 4
-    for (int v = 0; v < N; ++v) acc[i][v] = Vec<T>{};
-  if (call.start == Start::accumulate) {
-#pragma GCC unroll 16
-    for (int i = 0; i < H; ++i) {
-#pragma GCC unroll 4
-      for (int v = 0; v < N - 1; ++v) acc[i][v] = load(c + i * c_stride + v * lanes);
-      acc[i][N - 1] = load_n(c + i * c_stride + (N - 1) * lanes, last);
+    for (int v = 0; v < N; ++v) {
+      acc[i][v] = Vec<T>{};
+      __builtin_prefetch(c + i * c_stride + v * lanes, 1);  // C comes from afar while the sums are made
     }
-  } else if (call.start == Start::row_bias) {
+  if (call.start == Start::row_bias) {
 #pragma GCC unroll 16
     for (int i = 0; i < H; ++i)
 #pragma GCC unroll 4
@@ -98,6 +93,14 @@ void tile(const TileCall<T, Rows>& call) {
 #pragma GCC unroll 4
       for (int v = 0; v < N; ++v) acc[i][v] += x[v] * a[i];
     a += H;
+  }
+  if (call.start == Start::accumulate) {
+#pragma GCC unroll 16
+    for (int i = 0; i < H; ++i) {
+#pragma GCC unroll 4
+      for (int v = 0; v < N - 1; ++v) acc[i][v] += load(c + i * c_stride + v * lanes);
+      acc[i][N - 1] += load_n(c + i * c_stride + (N - 1) * lanes, last);
+    }
   }
 #pragma GCC unroll 16
   for (int i = 0; i < H; ++i) {
