@@ -4,7 +4,9 @@ import { checkWhole } from './check.js';
 import { formatArguments } from './format.js';
 import { type AnyModule, Module } from './module.js';
 
-/** What {@link Sequential} and {@link ModuleList} share: entries under the keys 0, 1, ... which also name their state. */
+/**
+ * What {@link Sequential} and {@link ModuleList} share: entries under the keys 0, 1, ... which also name their state.
+ */
 abstract class Entries<M extends AnyModule, Inputs extends readonly unknown[], Output> extends Module<Inputs, Output> {
   readonly [index: number]: M;
 
@@ -56,7 +58,8 @@ export class Sequential extends Entries<Module, [x: Tensor], Tensor> {
 
 /**
  * Modules in a list, for a model that says itself in which order they run: `list[0]`, `list.at(-1)`, `list.length`,
- * `for (const block of list)`. A plain array in a field is seen as well; this one is a module itself. It has no forward.
+ * `for (const block of list)`. A plain array in a field is seen as well; this one is a module itself. It has no
+ * forward.
  */
 export class ModuleList<M extends AnyModule = Module> extends Entries<M, never, never> {
   /** Throws when an entry is not a module. */
@@ -81,7 +84,10 @@ export class Identity extends Module {
   }
 }
 
-/** Axes `startAxis` to `endAxis` made one: `[N, C, H, W]` to `[N, C * H * W]` as it is by default. A view where possible. */
+/**
+ * Axes `startAxis` to `endAxis` made one: `[N, C, H, W]` to `[N, C * H * W]` as it is by default. A view where
+ * possible.
+ */
 export class Flatten extends Module {
   /** Negative axes count from the end. Throws unless both are whole numbers. */
   constructor(

@@ -44,9 +44,9 @@ abstract class ConvTranspose extends ConvLayer {
 }
 
 /**
- * The transpose of a 1-D convolution (its gradient by the input), which lengthens by `stride`: [N, C, L] or [C, L], where
- * L becomes (L - 1) stride - 2 padding + dilation (kernelSize - 1) + outputPadding + 1. `weight` is
- * [inChannels, outChannels / groups, kernelSize].
+ * The transpose of a 1-D convolution (its gradient by the input), which lengthens by `stride`: [N, C, L] or [C, L],
+ * where L becomes (L - 1) stride - 2 padding + dilation (kernelSize - 1) + outputPadding + 1. `weight` is [inChannels,
+ * outChannels / groups, kernelSize].
  */
 export class ConvTranspose1d extends ConvTranspose {
   /** Throws on channels that groups do not divide, too large an outputPadding, and unknown or wrong options. */
@@ -65,8 +65,8 @@ export class ConvTranspose1d extends ConvTranspose {
 }
 
 /**
- * The transpose of a 2-D convolution (its gradient by the input), which enlarges by `stride`: [N, C, H, W] or [C, H, W],
- * where a size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1. `weight` is
+ * The transpose of a 2-D convolution (its gradient by the input), which enlarges by `stride`: [N, C, H, W] or [C, H,
+ * W], where a size becomes (size - 1) stride - 2 padding + dilation (kernel - 1) + outputPadding + 1. `weight` is
  * [inChannels, outChannels / groups, kernel height, kernel width].
  */
 export class ConvTranspose2d extends ConvTranspose {

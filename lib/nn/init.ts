@@ -43,7 +43,9 @@ export function uniform_(
   return write('uniform_', t, ({ shape, dtype }) => uniform(shape, { low, high, dtype, generator }));
 }
 
-/** Fills `t` from the normal distribution of the given mean (default 0) and standard deviation (default 1). Returns it. */
+/**
+ * Fills `t` from the normal distribution of the given mean (default 0) and standard deviation (default 1). Returns it.
+ */
 export function normal_(
   t: Tensor,
   options: InitOptions & { readonly mean?: number; readonly std?: number } = {},
@@ -81,8 +83,8 @@ export function calculateFans(t: Tensor): { readonly fanIn: number; readonly fan
 }
 
 /**
- * The factor that keeps a signal's scale through a nonlinearity: 1 for linear, conv and sigmoid, 5/3 for tanh, √2 for relu,
- * √(2 / (1 + a²)) for leakyRelu of slope a (`param`, default 0.01), 3/4 for selu.
+ * The factor that keeps a signal's scale through a nonlinearity: 1 for linear, conv and sigmoid, 5/3 for tanh, √2 for
+ * relu, √(2 / (1 + a²)) for leakyRelu of slope a (`param`, default 0.01), 3/4 for selu.
  */
 export function calculateGain(nonlinearity: Nonlinearity, param = 0.01): number {
   checkName('calculateGain', 'nonlinearity', nonlinearity, nonlinearities);

@@ -76,8 +76,8 @@ export class CrossEntropyLoss extends ClassLoss {
 }
 
 /**
- * The negative log-likelihood of log-probabilities x [N, classes, ...] and labels [N, ...]: the mean of -x[label]. See the
- * function nllLoss.
+ * The negative log-likelihood of log-probabilities x [N, classes, ...] and labels [N, ...]: the mean of -x[label]. See
+ * the function nllLoss.
  */
 export class NLLLoss extends ClassLoss {
   /** Throws on an unknown reduction, and on unknown options. */
@@ -115,8 +115,8 @@ export class L1Loss extends Loss {
 }
 
 /**
- * The binary cross entropy of sigmoid(input) with targets in [0, 1], elementwise, computed without overflow and averaged.
- * See the function binaryCrossEntropyWithLogits.
+ * The binary cross entropy of sigmoid(input) with targets in [0, 1], elementwise, computed without overflow and
+ * averaged. See the function binaryCrossEntropyWithLogits.
  */
 export class BCEWithLogitsLoss extends Loss {
   /** Factors for the losses, or null. */

@@ -1,4 +1,5 @@
-// What a module is made of: its own enumerable fields, in the order they were assigned. Arrays in fields are looked into.
+// What a module is made of: its own enumerable fields, in the order they were assigned. Arrays and plain objects in
+// fields are looked into.
 import { fail } from '../errors.js';
 import { Tensor } from '../tensor.js';
 import { type AnyModule, Module } from './module.js';
@@ -6,7 +7,7 @@ import { Buffer, Parameter } from './parameter.js';
 
 /** A place in a module that holds part of it. */
 export interface Member<T> {
-  /** `conv1`, or `blocks.0` for an entry of an array. */
+  /** `conv1`, or `blocks.0` for an entry of an array, `heads.left` for one of an object. */
   readonly name: string;
   readonly value: T;
   /** Puts another value in its place. */
@@ -16,26 +17,36 @@ export interface Member<T> {
 /** A part of a module's state. */
 export type State = Parameter | Buffer;
 
-function collect(owner: AnyModule, holder: object, prefix: string, found: Member<unknown>[]): void {
+/** Arrays, and objects made by `{...}`: other objects say themselves what they hold. */
+function isHolder(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return true;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function collect(owner: AnyModule, path: readonly object[], prefix: string, found: Member<unknown>[]): void {
+  const holder = path[path.length - 1];
   for (const [key, value] of Object.entries(holder)) {
     const name = prefix + key;
     if (value instanceof Module || value instanceof Parameter || value instanceof Buffer) {
       found.push({ name, value, replace: (other) => void Object.assign(holder, { [key]: other }) });
-    } else if (Array.isArray(value)) {
-      collect(owner, value, `${name}.`, found);
-    } else if (value instanceof Tensor && value.isLeaf && value.requiresGrad) {
+    } else if (value instanceof Tensor) {
+      if (!value.isLeaf || !value.requiresGrad) continue;
       fail(
         owner.constructor.name,
         `${name} requires grad but is no parameter; assign nn.parameter(t), or use a #private field for other tensors`,
         value.describe(),
       );
+    } else if (isHolder(value) && !path.includes(value)) {
+      collect(owner, [...path, value], `${name}.`, found);
     }
   }
 }
 
 function membersOf(module: AnyModule): Member<unknown>[] {
   const found: Member<unknown>[] = [];
-  collect(module, module, '', found);
+  collect(module, [module], '', found);
   return found;
 }
 

@@ -13,8 +13,9 @@ import { type LoadReport, loadState, type StateDict } from './state.js';
 export type AnyModule = Module<never, unknown>;
 
 /**
- * A layer or a model: parameters, buffers and modules in its fields, and `forward`, which computes its output. Assigning
- * to a field is all the registration there is, also inside of arrays; `#private` fields are not seen.
+ * A layer or a model: parameters, buffers and modules in its fields, and `forward`, which computes its output.
+ * Assigning to a field is all the registration there is, also inside of arrays and plain objects; `#private` fields are
+ * not seen.
  *
  * ```ts
  * class Net extends nn.Module {
@@ -112,8 +113,8 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   // ---- state
 
   /**
-   * Parameters and persistent buffers by name, the shared ones under each of their names. The tensors share the module's
-   * memory: they change as it learns (`clone()` them to keep the present values).
+   * Parameters and persistent buffers by name, the shared ones under each of their names. The tensors share the
+   * module's memory: they change as it learns (`clone()` them to keep the present values).
    */
   stateDict(): Record<string, Tensor> {
     const out: Record<string, Tensor> = {};
@@ -125,8 +126,8 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
 
   /**
    * Copies a state dict into the parameters and buffers, in place, converting dtypes. Returns the names that the dict
-   * lacked and those it had beyond the module's; unless `strict` is false (default true) either is an error. Throws, with
-   * nothing changed, listing every missing and unexpected name and every tensor of another shape.
+   * lacked and those it had beyond the module's; unless `strict` is false (default true) either is an error. Throws,
+   * with nothing changed, listing every missing and unexpected name and every tensor of another shape.
    */
   loadStateDict(dict: StateDict, options: { readonly strict?: boolean } = {}): LoadReport {
     return loadState(this, dict, options.strict ?? true);

@@ -15,7 +15,9 @@ import type { Buffer, Parameter } from './parameter.js';
 export interface BatchNormOptions extends LayerOptions {
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
-  /** How far running statistics move towards those of each batch; null: they are means over all batches. Default 0.1. */
+  /**
+   * How far running statistics move towards those of each batch; null: they are means over all batches. Default 0.1.
+   */
   readonly momentum?: number | null;
   /** Whether there are a learnt weight and bias. Default true. */
   readonly affine?: boolean;
@@ -108,9 +110,9 @@ function shareOfNext(count: Tensor, like: Tensor): Tensor {
 }
 
 /**
- * Normalises each feature of [N, C] or [N, C, L]: y = (x - mean) / √(variance + eps) weight + bias. While training, mean
- * and (biased) variance are those of the batch, and the running ones move towards them, the variance by its unbiased
- * estimate; evaluating uses the running ones. Ioffe and Szegedy, "Batch normalization", 2015.
+ * Normalises each feature of [N, C] or [N, C, L]: y = (x - mean) / √(variance + eps) weight + bias. While training,
+ * mean and (biased) variance are those of the batch, and the running ones move towards them, the variance by its
+ * unbiased estimate; evaluating uses the running ones. Ioffe and Szegedy, "Batch normalization", 2015.
  */
 export class BatchNorm1d extends BatchNorm {
   protected takes(shape: Shape): { readonly what: string; readonly fits: boolean } {

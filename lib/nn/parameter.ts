@@ -41,8 +41,9 @@ export function parameter(t: Tensor, options: { readonly requiresGrad?: boolean 
 }
 
 /**
- * Makes a tensor a buffer: part of a module's state that is saved and moved with it but not learnt. It shares the memory
- * of `t` (a copy when `t` is not contiguous) and survives tidy(). `persistent: false` keeps it out of the state dict.
+ * Makes a tensor a buffer: part of a module's state that is saved and moved with it but not learnt. It shares the
+ * memory of `t` (a copy when `t` is not contiguous) and survives tidy(). `persistent: false` keeps it out of the state
+ * dict.
  */
 export function buffer(t: Tensor, options: { readonly persistent?: boolean } = {}): Buffer {
   const out = adopt('buffer', Buffer, t);

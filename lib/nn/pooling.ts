@@ -45,7 +45,10 @@ abstract class Pool extends Module {
   }
 }
 
-/** The largest value of each window; see the function maxPool2d. A size becomes ⌊(size + 2 padding - dilation (kernel - 1) - 1) / stride⌋ + 1. */
+/**
+ * The largest value of each window; see the function maxPool2d. A size becomes ⌊(size + 2 padding - dilation (kernel -
+ * 1) - 1) / stride⌋ + 1.
+ */
 export class MaxPool2d extends Pool {
   /** Steps between the places of one window. */
   readonly dilation: readonly number[];

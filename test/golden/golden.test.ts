@@ -1,14 +1,14 @@
 // Whole models against PyTorch. The golden values were computed in float64 from weights and inputs that float32 holds
-// exactly, so a difference is this side's rounding and nothing else. An error is the largest difference in a tensor as a
-// fraction of its largest value.
+// exactly, so a difference is this side's rounding and nothing else. An error is the largest difference in a tensor as
+// a fraction of its largest value.
 //
 // What is allowed, with what was found in brackets:
 // - float64: 1e-13 (3e-15) for one pass and 1e-11 (1e-13) after ten steps.
 // - float32: 3e-6 (7e-7) for one pass: some of its roundings of 6e-8, through up to eight layers and back; 5e-6 (7e-7)
 //   after ten steps of SGD, losses and outputs included.
-// - Weights after Adam and AdamW in float32: 1e-5 (6e-6) as a root mean square, 1e-3 (3e-4) for a single weight. They divide
-//   by the root of the mean squared gradient: where that is no more than rounding, the step has its full size but a
-//   direction of chance. PyTorch in float32 is as far from PyTorch in float64: 6e-6 and 2e-4.
+// - Weights after Adam and AdamW in float32: 1e-5 (4e-6) as a root mean square, 1e-3 (3e-4) for a single weight. They
+//   divide by the root of the mean squared gradient: where that is no more than rounding, the step has its full size
+//   but a direction of chance. PyTorch in float32 is as far from PyTorch in float64: 6e-6 and 2e-4.
 // - LeNet-5's tensors are stored in float32, which costs up to 6e-8 whatever is computed.
 import { crossEntropy, type nn, optim, type Tensor } from '../../lib/index.js';
 import { errorOf, expectAll, type GoldenArray, type GoldenArrays, golden, tensorOf } from './files.js';

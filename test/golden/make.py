@@ -1,10 +1,10 @@
 """Makes the golden files beside this script: what PyTorch computes for whole models and for single layers.
 
-    pip install torch==2.13.0
+    pip install torch==2.13.0 numpy
     python3 test/golden/make.py
 
-Everything is computed in float64 from weights and inputs that float32 holds exactly (small integers times a power of two),
-so one file judges both dtypes: float64 to its last digits, float32 by its own rounding alone.
+Everything is computed in float64 from weights and inputs that float32 holds exactly (small integers times a power of
+two), so one file judges both dtypes: float64 to its last digits, float32 by its own rounding alone.
 """
 
 import json

@@ -82,6 +82,23 @@ describe('names', () => {
     expect(net.buffers()).toHaveLength(8);
   });
 
+  test('plain objects in fields are looked into, circular ones too; other objects are not', () => {
+    class Heads extends nn.Module {
+      heads: Record<string, unknown> = { left: new Scale(1), right: [new Scale(1)] };
+      cache = new Map([['x', new Scale(1)]]);
+      forward = (x: Tensor) => x;
+    }
+    const model = new Heads();
+    model.heads.self = model.heads;
+    expect(names(model.namedParameters())).toEqual([
+      'heads.left.weight',
+      'heads.left.bias',
+      'heads.right.0.weight',
+      'heads.right.0.bias',
+    ]);
+    expect((model.to('float64').heads.left as Scale).weight.dtype).toBe('float64');
+  });
+
   test('a result kept in a field is no part of the state', () => {
     net.forward(ones([2]));
     expect(net.cache?.requiresGrad).toBe(true);
