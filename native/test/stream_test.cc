@@ -162,6 +162,24 @@ TEST(stream_failure_is_kept_poisons_outputs_and_is_delivered_once) {
   out->release();
 }
 
+TEST(stream_failure_leaves_what_is_updated_in_place_as_it_was) {
+  Streams s;
+  Storage *huge = new Storage(size_t{1} << 60), *weight = doubles(4);
+  s.compute.submit(fill(s.compute, weight, 4, 3));
+  s.compute.submit(fill(s.compute, huge, 4, 1));
+  s.compute.submit(add(s.compute, weight, huge, weight, 4, Role::inout));
+  Reads reads;
+  double got[4];
+  s.compute.wait(s.compute.submit(read(s.compute, weight, got, 4, reads)));
+  while (reads.ended.load() == 0) std::this_thread::yield();
+  CHECK_EQUAL(reads.failed.load(), 0);
+  CHECK(weight->failure == nullptr);
+  for (double x : got) CHECK_EQUAL(x, 3.0);
+  CHECK(s.compute.take_failure() != nullptr);
+  huge->release();
+  weight->release();
+}
+
 TEST(stream_closes_with_work_queued) {
   const size_t live = Allocator::cpu().stats().live_bytes;
   for (int round = 0; round < 20; ++round) {
