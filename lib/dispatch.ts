@@ -172,7 +172,7 @@ function overlaps(x: Operand, target: Tensor): boolean {
   return (
     x instanceof Tensor &&
     x.storage === target.storage &&
-    (x.offset !== target.offset || !sameShape(x.strides, target.strides))
+    (x.offset !== target.offset || !sameShape(x.strides, target.strides) || !sameShape(x.shape, target.shape))
   );
 }
 
@@ -198,6 +198,11 @@ export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: read
   targets.forEach((target, i) => {
     checkTarget(op.name, target, outMetas[i]);
   });
+  if (context().grad && op.differentiable && wantsGrad(given)) {
+    const source = given.find((x) => x instanceof Tensor && x.requiresGrad) as Tensor;
+    const wrong = 'a change in place is not recorded for gradients; use noGrad, detach() or a new tensor';
+    fail(op.name, wrong, source.describe());
+  }
   const inputs = untangle(given, targets);
   writeInputs(op.name, inputs, dtype);
   for (const target of targets) writeTensor(op.name, target, Role.inout);

@@ -1,6 +1,15 @@
 // The public surface. index.mts re-exports it for ES modules by name, so only plain `export ... from` belongs here.
 export { type BackwardOptions, grad } from './autograd/backward.js';
-export { type DerivativeOptions, hvp, jvp, type Like, type Tensors, vjp } from './autograd/functional.js';
+export {
+  type DerivativeOptions,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  type Like,
+  type Tensors,
+  vjp,
+} from './autograd/functional.js';
 export { type Checked, type GradcheckOptions, gradcheck, gradgradcheck } from './autograd/gradcheck.js';
 export { enableGrad, isGradEnabled, noGrad } from './autograd/modes.js';
 export type { GradHook } from './autograd/tape.js';

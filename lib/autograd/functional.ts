@@ -1,7 +1,8 @@
 // Derivatives of functions, as functions: products with the Jacobian from either side, and the matrices themselves.
 import { fail, show } from '../errors.js';
-import { zerosLike } from '../ops/create.js';
-import { formatShape, sameShape } from '../shape.js';
+import { eye, zeros, zerosLike } from '../ops/create.js';
+import { stack } from '../ops/join.js';
+import { checkShape, formatShape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { grad } from './backward.js';
 import { enableGrad } from './modes.js';
@@ -160,4 +161,57 @@ export function hvp<X extends Tensors>(
   const gradients = gradOrZero([y], called.xs, [fullLike(1, y)], true);
   const product = gradOrZero(gradients, called.xs, along, createGraph);
   return { output: results(called, createGraph), product: likeGiven(inputs, product) };
+}
+
+/** One row for each element of `y`: the gradients of the inputs, stacked and shaped as [...y, ...input]. */
+function jacobianOf(op: string, y: Tensor, xs: readonly Tensor[], createGraph: boolean): Tensor[] {
+  if (!y.isFloat) fail(op, 'the function must return a float tensor', y.describe());
+  const shapes = xs.map((x) => [...y.shape, ...x.shape]);
+  shapes.forEach((shape) => {
+    checkShape(op, shape);
+  });
+  if (!y.requiresGrad || y.size === 0) return xs.map((x, i) => zeros(shapes[i], { dtype: x.dtype }));
+  const units = eye(y.size, y.size, { dtype: y.dtype });
+  const rows = Array.from({ length: y.size }, (_, k) =>
+    grad([y], xs, {
+      gradOutputs: [units.select(0, k).reshape(y.shape)],
+      createGraph,
+      retainGraph: createGraph || k < y.size - 1,
+      allowUnused: true,
+    }),
+  );
+  return xs.map((x, i) =>
+    stack(rows.map((row: readonly (Tensor | null)[]) => row[i] ?? zerosLike(x))).reshape(shapes[i]),
+  );
+}
+
+/**
+ * The Jacobian of `fn(...inputs)`: for each input all partial derivatives, of shape [...output, ...input]. One backward
+ * pass for each element of the output. Throws when `fn` returns more than one tensor, an input is not of a float dtype, or
+ * the Jacobian would have more than 8 dimensions.
+ */
+export function jacobian<X extends Tensors>(
+  fn: (...xs: Tensor[]) => Tensor,
+  inputs: X,
+  { createGraph = false }: DerivativeOptions = {},
+): Like<X> {
+  const { xs, ys } = callOn('jacobian', fn, inputs, createGraph);
+  if (ys.length !== 1) fail('jacobian', 'the function must return one tensor', `${ys.length} tensors`);
+  return likeGiven(inputs, jacobianOf('jacobian', ys[0], xs, createGraph));
+}
+
+/**
+ * The Hessian of `fn(input)`, one element: all second derivatives, of shape [...input, ...input]. One backward pass for
+ * each element of the input. Throws when `fn` returns more than one element or the input is not of a float dtype.
+ */
+export function hessian(
+  fn: (x: Tensor) => Tensor,
+  input: Tensor,
+  { createGraph = false }: DerivativeOptions = {},
+): Tensor {
+  if (!(input instanceof Tensor)) fail('hessian', 'input must be a tensor', show(input));
+  const { xs, ys } = callOn('hessian', fn as (...xs: Tensor[]) => Tensor, input, createGraph);
+  const y = onlyScalar('hessian', ys);
+  const [g] = gradOrZero([y], xs, [fullLike(1, y)], true);
+  return jacobianOf('hessian', g, xs, createGraph)[0];
 }

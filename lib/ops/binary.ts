@@ -1,5 +1,4 @@
 // Arithmetic of two operands, elementwise with broadcasting, and the same in place.
-import { context } from '../context.js';
 import type { Op } from '../define.js';
 import { apply, applyInto, type Operand } from '../dispatch.js';
 import { type DType, dtypes } from '../dtype.js';
@@ -172,13 +171,6 @@ function inPlace(
   const result = accepts === 'floats' && !dtypes[met].isFloat ? 'float32' : met;
   if (!fits(result, a.dtype)) {
     fail(name, `the result is ${result} and does not fit the target`, `${a.describe()} and ${describe(b)}`);
-  }
-  if (b instanceof Tensor && b.requiresGrad && context().grad) {
-    fail(
-      name,
-      'changes in place are not recorded, and the operand requires grad; use noGrad or detach()',
-      b.describe(),
-    );
   }
   applyInto(op, [a, b instanceof Tensor ? b.cast(a.dtype) : b], [a], undefined);
   return a;

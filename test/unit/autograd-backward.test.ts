@@ -231,6 +231,17 @@ describe('a saved tensor that was changed in place', () => {
     expect(numbers(x.grad)).toEqual([3, 3]);
   });
 
+  test('a change in place by what requires grad is refused, since no gradient would flow', () => {
+    const x = leaf(1, 2);
+    const a = tensor([3, 4]);
+    expect(() => a.add_(x)).toThrow(
+      'add: a change in place is not recorded for gradients; use noGrad, detach() or a new tensor: [2] float32',
+    );
+    a.add_(x.detach());
+    noGrad(() => a.add_(x));
+    expect(numbers(a)).toEqual([5, 8]);
+  });
+
   test('a leaf that requires grad can be changed inside noGrad only', () => {
     const x = leaf(1, 2);
     expect(() => x.fill_(3)).toThrow(/changed in place only inside noGrad/);

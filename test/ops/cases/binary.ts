@@ -196,7 +196,7 @@ export const errors: ErrorCase[] = [
     name: 'an operand that requires grad, in place',
     call: () => zeros([2]).mul_(ones([2], { requiresGrad: true })),
     message:
-      /^mul_: changes in place are not recorded, and the operand requires grad; use noGrad or detach\(\): \[2\] float32$/,
+      /^mul: a change in place is not recorded for gradients; use noGrad, detach\(\) or a new tensor: \[2\] float32$/,
   },
   {
     name: 'an expanded target',
