@@ -7,7 +7,8 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-// To an integer: truncated, saturated at both ends, NaN becomes 0. From a float a plain C++ cast would be undefined there.
+// To an integer: truncated, saturated at both ends, NaN becomes 0. From a float a plain C++ cast would be undefined
+// there.
 template <class To, class From>
 struct Cast {
   ATHANOR_ALWAYS_INLINE To of(From x) { return static_cast<To>(x); }

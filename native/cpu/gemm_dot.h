@@ -90,16 +90,14 @@ using DotFunction = void (*)(const DotCall<T>&);
 
 template <class T>
 ATHANOR_ALWAYS_INLINE DotFunction<T> dot_function(int rows, int columns) {
-#define ATHANOR_DOTS(h) \
-  { dot_tile<T, h, 1>, dot_tile<T, h, 2>, dot_tile<T, h, 3>, dot_tile<T, h, 4> }
+#define ATHANOR_DOTS(h)                                                        \
+  {                                                                            \
+    dot_tile<T, h, 1>, dot_tile<T, h, 2>, dot_tile<T, h, 3>, dot_tile<T, h, 4> \
+  }
   static constexpr DotFunction<T> table[][DotTile::columns] = {
-    ATHANOR_DOTS(1),
-    ATHANOR_DOTS(2),
-    ATHANOR_DOTS(3),
+      ATHANOR_DOTS(1), ATHANOR_DOTS(2), ATHANOR_DOTS(3),
 #if defined(__AVX512F__)
-    ATHANOR_DOTS(4),
-    ATHANOR_DOTS(5),
-    ATHANOR_DOTS(6),
+      ATHANOR_DOTS(4), ATHANOR_DOTS(5), ATHANOR_DOTS(6),
 #endif
   };
 #undef ATHANOR_DOTS

@@ -119,26 +119,17 @@ using TileFunction = void (*)(const TileCall<T, Rows>&);
 /** The micro-kernel for a tile of `height` rows and as many vectors as `columns` needs. */
 template <class T, class Rows>
 ATHANOR_ALWAYS_INLINE TileFunction<T, Rows> tile_function(int height, int columns) {
-#define ATHANOR_TILES(h) \
-  { tile<T, Rows, h, 1>, tile<T, Rows, h, 2> }
+#define ATHANOR_TILES(h)                     \
+  {                                          \
+    tile<T, Rows, h, 1>, tile<T, Rows, h, 2> \
+  }
   static constexpr TileFunction<T, Rows> table[][2] = {
-    ATHANOR_TILES(1),
-    ATHANOR_TILES(2),
-    ATHANOR_TILES(3),
-    ATHANOR_TILES(4),
-    ATHANOR_TILES(5),
-    ATHANOR_TILES(6),
+      ATHANOR_TILES(1),  ATHANOR_TILES(2),  ATHANOR_TILES(3), ATHANOR_TILES(4),  ATHANOR_TILES(5),  ATHANOR_TILES(6),
 #if defined(__AVX512F__) || defined(__aarch64__)
-    ATHANOR_TILES(7),
-    ATHANOR_TILES(8),
-    ATHANOR_TILES(9),
-    ATHANOR_TILES(10),
-    ATHANOR_TILES(11),
-    ATHANOR_TILES(12),
+      ATHANOR_TILES(7),  ATHANOR_TILES(8),  ATHANOR_TILES(9), ATHANOR_TILES(10), ATHANOR_TILES(11), ATHANOR_TILES(12),
 #endif
 #if defined(__AVX512F__)
-    ATHANOR_TILES(13),
-    ATHANOR_TILES(14),
+      ATHANOR_TILES(13), ATHANOR_TILES(14),
 #endif
   };
 #undef ATHANOR_TILES

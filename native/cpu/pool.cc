@@ -1,7 +1,7 @@
-// Pooling over windows of the last two axes of [N, C, H, W]: the largest value with its place, the mean of a regular or an
-// adaptive window, and what each of them sends back.
-// Split by planes (one image, one channel). Each output reads its window: kernel area FLOPs; the planes stay in the
-// first-level cache, so memory traffic is one read of x and one write of out.
+// Pooling over windows of the last two axes of [N, C, H, W]: the largest value with its place, the mean of a regular or
+// an adaptive window, and what each of them sends back. Split by planes (one image, one channel). Each output reads its
+// window: kernel area FLOPs; the planes stay in the first-level cache, so memory traffic is one read of x and one write
+// of out.
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
 #include "cpu/parallel.h"
@@ -27,7 +27,8 @@ struct Regular {
         counts_padding(attrs[8] != 0) {}
   Span span(int64_t i, int64_t size, int64_t) const {
     const int64_t first = i * stride - padding;
-    const int64_t past = min_of(first + kernel, size + padding);  // a last window of ceilMode may reach past the padding
+    const int64_t past =
+        min_of(first + kernel, size + padding);  // a last window of ceilMode may reach past the padding
     const int64_t begin = max_of<int64_t>(first, 0), end = min_of(past, size);
     return {begin, end, counts_padding ? past - first : end - begin};
   }
@@ -170,13 +171,13 @@ void mean_pool_back(const Call& c, double divisor) {
 }
 
 /** A kernel for both float types: `body` is called with a Tag. */
-#define ATHANOR_FLOAT_KERNEL(name, call)                    \
-  void name(const Call& c) {                                \
-    if (!with_floats(c.in[0].dtype, [&](auto tag) {         \
-          using T = typename decltype(tag)::type;           \
-          call;                                             \
-        }))                                                 \
-      refuse_dtype(c, c.in[0].dtype);                       \
+#define ATHANOR_FLOAT_KERNEL(name, call)            \
+  void name(const Call& c) {                        \
+    if (!with_floats(c.in[0].dtype, [&](auto tag) { \
+          using T = typename decltype(tag)::type;   \
+          call;                                     \
+        }))                                         \
+      refuse_dtype(c, c.in[0].dtype);               \
   }
 
 ATHANOR_FLOAT_KERNEL(max_planes, max_pool<T>(c))

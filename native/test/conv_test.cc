@@ -154,10 +154,8 @@ TEST(convolutions_follow_the_definition) {
 TEST(convolutions_of_nothing) {
   Array<float> x({0, 2, 4, 4}), w({3, 2, 3, 3}, 1), g({0, 3, 2, 2}), gw({3, 2, 3, 3});
   const std::vector<double> attrs = {1, 1, 0, 0, 1, 1, 1};
-  each_kernel(
-      "conv2d", {x.view(), w.view()}, g.view(), attrs, 2, [] {}, [](const std::string&) {});
-  each_kernel(
-      "convTranspose2d", {g.view(), w.view()}, x.view(), attrs, 2, [] {}, [](const std::string&) {});
+  each_kernel("conv2d", {x.view(), w.view()}, g.view(), attrs, 2, [] {}, [](const std::string&) {});
+  each_kernel("convTranspose2d", {g.view(), w.view()}, x.view(), attrs, 2, [] {}, [](const std::string&) {});
   each_kernel(
       "conv2dWeightGradient", {x.view(), g.view()}, gw.view(), attrs, 2, [&] { gw.data.assign(gw.data.size(), 9); },
       [&](const std::string& where) {

@@ -105,9 +105,9 @@ describe('targets', () => {
   test('keep their dtype', () => {
     expect(
       ones([2], { dtype: 'int32' })
-        .add_(tensor([2.75, -2.75]))
+        .add_(tensor([2, 200], { dtype: 'uint8' }))
         .toArraySync(),
-    ).toEqual([3, -1]);
+    ).toEqual([3, 201]);
     expect(
       zeros([2])
         .copy_(tensor([true, false]))
@@ -120,6 +120,11 @@ describe('targets', () => {
       'of a smaller shape',
       () => ones([2]).add_(ones([3, 2])),
       'add: the target has another shape or dtype than the result: target is [2] float32, result is [3, 2] float32',
+    ],
+    [
+      'of a dtype that cannot hold the result',
+      () => ones([2], { dtype: 'int32' }).add_(tensor([2.5, 1])),
+      'add_: the result is float32 and does not fit the target: [2] int32 and [2] float32',
     ],
     [
       'that are expanded',

@@ -78,7 +78,8 @@ test('a failed load leaves no tensor behind', async () => {
   await expect(loadSafetensors(path)).rejects.toThrow(
     `loadSafetensors: ${path}: tensor "c": at most 8 dimensions are supported: [1, 1, 1, 1, 1, 1, 1, 1, 1]`,
   );
-  expect(memory().buffers).toBe(before);
+  // Tensors of earlier tests may be collected meanwhile; more than before must not be there.
+  expect(memory().buffers).toBeLessThanOrEqual(before);
 });
 
 test('what cannot be saved is refused before anything is written', async () => {

@@ -17,7 +17,7 @@ const settings: [x: number[], w: Partial<Windows>, out: number[]][] = [
   [[1, 2, 5, 5], { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [3, 3]],
   [[1, 1, 5, 7], { kernel: [2, 3], stride: [1, 2] }, [4, 3]],
   [[1, 2, 5, 6], { ceilMode: true }, [3, 3]],
-  [[2, 1, 6, 5], { kernel: [3, 2], stride: [2, 3], padding: [1, 1], ceilMode: true }, [4, 3]],
+  [[2, 1, 6, 5], { kernel: [3, 2], stride: [2, 3], padding: [1, 1], ceilMode: true }, [4, 2]],
   [[1, 1, 1, 1], { kernel: [1, 1], stride: [1, 1] }, [1, 1]],
   [[0, 2, 4, 4], {}, [2, 2]],
 ];
