@@ -2,7 +2,7 @@
 import { defineOp, type Meta, type Op, type RefArray } from '../define.js';
 import { apply } from '../dispatch.js';
 import { fail } from '../errors.js';
-import { formatShape, numel, type Shape } from '../shape.js';
+import { formatShape, numel, type Shape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { bytesOf } from './cost.js';
 import { checkDTypes } from './make/operands.js';
@@ -73,6 +73,12 @@ function eachWindow(
   }
 }
 
+/** The shape that a gradient is sent back to. */
+function backShape(op: string, g: Shape, size: readonly number[]): number[] {
+  if (g.length !== 4 || size.length !== 2) fail(op, 'g must be [N, C, H, W]', formatShape(g));
+  return [...g.slice(0, 2), ...size];
+}
+
 const costOf = (window: number) => (inputs: readonly Meta[], outputs: readonly Meta[]) => ({
   flops: numel(outputs[0].shape) * window,
   bytes: bytesOf([...inputs, ...outputs]),
@@ -122,10 +128,17 @@ export const maxPoolOp: Op<Windows> = defineOp<Windows>({
 const maxPoolGradOp: Op<Back> = defineOp<Back>({
   name: 'maxPool2dGrad',
   inputs: ['g', 'indices'],
-  infer: ([g], { size }) => ({
-    shape: [...g.shape.slice(0, 2), ...size],
-    dtype: checkDTypes('maxPool2dGrad', 'floats', [g]),
-  }),
+  infer: ([g, indices], { size }) => {
+    const shape = backShape('maxPool2dGrad', g.shape, size);
+    if (!sameShape(g.shape, indices.shape)) {
+      fail(
+        'maxPool2dGrad',
+        'g and indices differ in shape',
+        `${formatShape(g.shape)} and ${formatShape(indices.shape)}`,
+      );
+    }
+    return { shape, dtype: checkDTypes('maxPool2dGrad', 'floats', [g]) };
+  },
   save: ['indices'],
   vjp: [(g, { indices }) => pick(g, indices), 'none'],
   ref: ([g, indices], { size }) => {
@@ -179,10 +192,13 @@ function meanRows<A>(
   const back: Op<Back & { attrs: A }> = defineOp<Back & { attrs: A }>({
     name: `${name}Grad`,
     inputs: ['g'],
-    infer: ([g], { size }) => ({
-      shape: [...g.shape.slice(0, 2), ...size],
-      dtype: checkDTypes(`${name}Grad`, 'floats', [g]),
-    }),
+    infer: ([g], { attrs, size }) => {
+      const shape = backShape(`${name}Grad`, g.shape, size);
+      if (!sameShape(outShape(shape, attrs), g.shape)) {
+        fail(`${name}Grad`, 'g is not what these windows give', `g ${formatShape(g.shape)}, x ${formatShape(shape)}`);
+      }
+      return { shape, dtype: checkDTypes(`${name}Grad`, 'floats', [g]) };
+    },
     pack: ({ attrs }) => rule.pack(attrs),
     vjp: [(g, _saved, { attrs }) => apply(forward, [g], attrs.attrs)],
     ref: ([g], { attrs, size }) => {

@@ -62,7 +62,9 @@ function windows(op: string, kernel: Pair, options: MaxPoolOptions & AvgPoolOpti
 function pooled<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
   checkTensor(op.name, x);
   const floats = asFloat(x);
-  return x.ndim === 3 ? applyAll(op, [floats.unsqueeze(0)], attrs)[0].squeeze(0) : applyAll(op, [floats], attrs)[0];
+  const [out, ...rest] = applyAll(op, [x.ndim === 3 ? floats.unsqueeze(0) : floats], attrs);
+  for (const t of rest) t.dispose(); // a graph that needs them holds them itself
+  return x.ndim === 3 ? out.squeeze(0) : out;
 }
 
 /**

@@ -38,7 +38,7 @@ export const inPlace = caseCheck(
         });
       }
       const [x, y] = drawn;
-      if (isNumber(x) || y === undefined || isNumber(y) || y.dtype !== x.dtype) continue;
+      if (op.inputs.length !== 2 || isNumber(x) || isNumber(y) || y.dtype !== x.dtype) continue;
       during(`${dtype}, both inputs the same memory`, () => {
         const reversed = { ...x, data: x.data.slice().reverse() };
         const [target] = operands([x]) as [Tensor];

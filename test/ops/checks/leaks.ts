@@ -18,11 +18,11 @@ export const leaks = rowCheck('leaks', 'leak', ({ op, cases }, seed) => {
     const tensors = inputs.filter((x): x is Tensor => typeof x !== 'number');
     if (differentiable) for (const t of tensors) if (t.dtype === 'float64') t.requiresGrad = true;
     const outputs = call(op, inputs, c.attrs);
-    for (const out of outputs) {
-      if (!out.requiresGrad) continue;
+    const roots = outputs.filter((out) => out.requiresGrad);
+    for (const out of roots) {
       const ones = valuesOf(out.shape, out.dtype, new Float64Array(out.size).fill(1));
       const cotangent = tensor(packed(ones), { shape: out.shape });
-      out.backward(cotangent, { retainGraph: out !== outputs[outputs.length - 1] });
+      out.backward(cotangent, { retainGraph: out !== roots[roots.length - 1] });
       cotangent.dispose();
     }
     disposeAll(
