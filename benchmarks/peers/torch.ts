@@ -16,7 +16,7 @@ export class Torch {
   ) {
     // An OPENBLAS_CORETYPE set for another machine would slow the peer down and flatter us.
     const { OPENBLAS_CORETYPE: _, ...env } = process.env;
-    this.child = spawn(python, [path.join(root, 'benchmarks', 'peers', 'torch.py')], { env });
+    this.child = spawn(python, [path.join(root, 'benchmarks', 'peers', 'torch_peer.py')], { env });
     this.child.stderr.pipe(process.stderr);
     this.lines = readline.createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
