@@ -8,9 +8,11 @@
 
 namespace athanor {
 
+#ifdef ATHANOR_HAVE_BASELINE
 namespace baseline {
 extern const IsaLevel level;
 }
+#endif
 #ifdef ATHANOR_HAVE_AVX2
 namespace avx2 {
 extern const IsaLevel level;
@@ -41,7 +43,9 @@ struct Available {
     if (has_avx2) levels[count++] = &avx2::level;
 #endif
 #endif
+#ifdef ATHANOR_HAVE_BASELINE
     levels[count++] = &baseline::level;
+#endif
   }
 };
 
@@ -52,6 +56,7 @@ const Available& available() {
 
 const IsaLevel& choose() {
   const Available& all = available();
+  if (all.count == 0) throw Error("this build has no instruction set level that the machine runs");
   const char* want = std::getenv("ATHANOR_CPU_ISA");
   if (want == nullptr || *want == '\0') return *all.levels[0];
   std::string names;
