@@ -1,0 +1,41 @@
+// The two kinds of runs, from a model and its data.
+import { crossEntropy, manualSeed, type nn, noGrad, type Tensor, tidy } from 'athanor';
+import type { JobRun } from './job.js';
+
+/** What a training step needs of an optimizer. */
+interface Optimizer {
+  zeroGrad(): void;
+  step(): void;
+}
+
+/** Data of a training job: scores of `x` are compared with the classes in `target`. */
+type TrainingData = { readonly x: Tensor; readonly target: Tensor };
+
+/** Training steps on one batch: zeroGrad, forward, cross entropy, backward, step. */
+export function training<M extends nn.Module>(
+  build: () => M,
+  optimizerOf: (model: M) => Optimizer,
+  data: () => TrainingData,
+): JobRun {
+  manualSeed(0);
+  const model = build();
+  const inputs = data();
+  const optimizer = optimizerOf(model);
+  const step = () => {
+    optimizer.zeroGrad();
+    const loss = crossEntropy(model.forward(inputs.x), inputs.target);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  return { model, inputs, run: () => tidy(step) };
+}
+
+/** Evaluations of one input without gradients. */
+export function inference(build: () => nn.Module, data: () => Tensor): JobRun {
+  manualSeed(0);
+  const model = build().eval();
+  const x = data();
+  const forward = () => noGrad(() => model.forward(x));
+  return { model, inputs: { x }, run: () => tidy(forward) };
+}

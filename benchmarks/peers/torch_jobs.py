@@ -1,0 +1,64 @@
+"""PyTorch's side of the jobs in benchmarks/jobs: the same models, loaded with the same weights, on the same data.
+
+    step = make(work, kind, state, inputs, mode)
+
+`state` and `inputs` are dicts of tensors; `mode` is "eager", "compile" or "channels_last". A call of `step` is one
+training step (it returns the loss) or one inference (it returns the output).
+"""
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def tiny():
+    return nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+
+
+def lenet5():
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+
+
+MODELS = {"tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5}
+
+OPTIMIZERS = {
+    "tiny": lambda p: torch.optim.SGD(p, lr=0.01),
+    "mlp": lambda p: torch.optim.Adam(p, lr=0.001),
+    "lenet5": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+}
+
+
+def make(work, kind, state, inputs, mode):
+    model = MODELS[work]()
+    model.load_state_dict(state)
+    inputs = dict(inputs)
+    if mode == "channels_last":
+        model = model.to(memory_format=torch.channels_last)
+        inputs["x"] = inputs["x"].to(memory_format=torch.channels_last)
+    model.train(kind == "train")
+    called = torch.compile(model) if mode == "compile" else model
+    x = inputs["x"]
+    if kind == "infer":
+
+        def infer():
+            with torch.inference_mode():
+                return called(x)
+
+        return infer
+
+    optimizer = OPTIMIZERS[work](model.parameters())
+    target = inputs["target"].long()
+
+    def train():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(called(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return train
