@@ -3,6 +3,7 @@
 // interleaved functions apart, so two requests of one server never see each other's modes.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Tensor } from './tensor.js';
+import type { Tracer } from './tracer.js';
 
 /** The modes of one call chain. */
 export interface Context {
@@ -11,9 +12,11 @@ export interface Context {
   scope: Tensor[] | null;
   /** 0 computes, 1 loads data ahead. */
   stream: 0 | 1;
+  /** Watches what this code does; null: nobody. */
+  tracer: Tracer | null;
 }
 
-const root: Context = { grad: true, scope: null, stream: 0 };
+const root: Context = { grad: true, scope: null, stream: 0, tracer: null };
 const current = root;
 let asynchronous = 0; // how many asynchronous contexts are open
 const storage = new AsyncLocalStorage<Context>();

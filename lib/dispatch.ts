@@ -9,6 +9,7 @@ import { Block, block, type Handle, native, Role } from './native.js';
 import { contiguousStrides, formatShape, sameShape } from './shape.js';
 import { Storage } from './storage.js';
 import { Tensor } from './tensor.js';
+import type { Tracer } from './tracer.js';
 
 /** An operand of a call: a tensor, or a number that takes the dtype of the tensors beside it. */
 export type Operand = Tensor | number;
@@ -64,6 +65,23 @@ function call(op: Op<never>, stream: 0 | 1): Handle | Handle[] | undefined {
   const sequence = block[Block.sequence];
   if (sequence !== 0) noteSubmission(stream, sequence, block[Block.completed]);
   return result;
+}
+
+/** Makes the call under the label that a tracer gives it. */
+function traced<A>(
+  tracer: Tracer,
+  op: Op<A>,
+  inputs: readonly Operand[],
+  outputs: readonly Meta[],
+  attrs: A,
+  stream: 0 | 1,
+): Handle | Handle[] | undefined {
+  block[Block.label] = tracer.call(op as Op<never>, inputs, outputs, attrs);
+  try {
+    return call(op as Op<never>, stream);
+  } finally {
+    block[Block.label] = 0;
+  }
 }
 
 /** Throws unless every tensor among the operands is alive; returns the dtype that plain numbers take. */
@@ -136,7 +154,9 @@ export function applyAll<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Te
     for (const meta of outMetas) writeOutput(op.name, meta);
     block[Block.outputs] = outMetas.length;
     writeAttrs(op, attrs, metas);
-    const result = call(op as Op<never>, active.stream);
+    const { stream, tracer } = active;
+    const result =
+      tracer === null ? call(op as Op<never>, stream) : traced(tracer, op, inputs, outMetas, attrs, stream);
     out = outMetas.map((meta, i) => {
       const handle = (outMetas.length === 1 ? result : (result as Handle[])[i]) as Handle;
       return new Tensor(new Storage(handle), meta.shape, contiguousStrides(meta.shape), 0, meta.dtype);
@@ -208,6 +228,8 @@ export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: read
   for (const target of targets) writeTensor(op.name, target, Role.inout);
   block[Block.outputs] = targets.length;
   writeAttrs(op, attrs, metas);
-  call(op as Op<never>, context().stream);
+  const { stream, tracer } = context();
+  if (tracer === null) call(op as Op<never>, stream);
+  else traced(tracer, op, inputs, outMetas, attrs, stream);
   for (const target of targets) target.storage.version++;
 }

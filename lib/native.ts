@@ -14,6 +14,20 @@ interface Session {
   read(handle: Handle, offsetBytes: number, destination: ArrayBufferView, mode: 0 | 1): number | undefined | string;
   release(handle: Handle): void;
   synchronize(): string | undefined;
+  takeTimes(): Float64Array;
+  nothing(): void;
+  measure(request: RoofRequest): Promise<Float64Array>;
+  roofs(): Record<string, string[]>;
+}
+
+/** One measurement of a roof; native/core/roofs.h describes it. */
+export interface RoofRequest {
+  readonly isa: string;
+  readonly what: string;
+  readonly threads: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly windows: number;
 }
 
 /** The addon. */
@@ -35,7 +49,16 @@ interface Binding {
 }
 
 /** The command block's header; native/napi/door.h has the same numbers. */
-export const Block = { inputs: 0, outputs: 1, attrs: 2, stream: 3, sequence: 4, completed: 5, header: 8 } as const;
+export const Block = {
+  inputs: 0,
+  outputs: 1,
+  attrs: 2,
+  stream: 3,
+  sequence: 4,
+  completed: 5,
+  label: 8,
+  header: 12,
+} as const;
 
 /** Roles of an operand; native/core/task.h has the same numbers. */
 export const Role = { input: 0, output: 1, inout: 2, scalar: 3 } as const;

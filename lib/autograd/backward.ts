@@ -86,6 +86,7 @@ class Pass {
   /** Computes the gradients of a node's inputs and passes them on. What else its rule made is freed at once. */
   private gradients(node: GradNode, gs: Slots, needs: readonly boolean[]): void {
     const made: Tensor[] = [];
+    const leave = context().tracer?.backward(node);
     const modes = this.createGraph ? { grad: true } : { grad: false, scope: made };
     let results: (Tensor | null)[] = [];
     let own: (Tensor | null)[] = [];
@@ -101,6 +102,7 @@ class Pass {
             return made.includes(g) && results.indexOf(g) === i ? g : g.alias();
           });
     } finally {
+      leave?.();
       for (const t of made) if (!own.includes(t)) t.dispose();
     }
     node.edges.forEach((edge, i) => {

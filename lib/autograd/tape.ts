@@ -126,6 +126,7 @@ export function record(op: Op<never>, inputs: readonly Operand[], outputs: reado
     if (!inputs.some((x, i) => x instanceof Tensor && x.requiresGrad && rules[i] !== 'none')) return;
   }
   const node = new GradNode(op, inputs, outputs, attrs);
+  context().tracer?.recorded(node);
   outputs.forEach((out, i) => {
     if (out.isFloat) out.attach(node, i);
   });

@@ -7,6 +7,7 @@ import type { Tensor } from '../tensor.js';
 import { formatModule } from './format.js';
 import { allModules, allState, childrenOf, stateOf, unique } from './members.js';
 import { adopt, Buffer, Parameter } from './parameter.js';
+import { noteClass } from './scopes.js';
 import { type LoadReport, loadState, type StateDict } from './state.js';
 
 /** A module of whatever inputs and output. */
@@ -34,6 +35,10 @@ export type AnyModule = Module<never, unknown>;
 export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Output = Tensor> {
   /** Whether dropout drops and batch norm uses the batch's statistics; set by {@link train} and {@link eval}. */
   training = true;
+
+  constructor() {
+    noteClass(new.target.prototype);
+  }
 
   /** The output for the given input: this is how a module is called. */
   abstract forward(...inputs: Inputs): Output;

@@ -1,5 +1,6 @@
 // Which instruction set the CPU kernels use: the best the machine has, or the one named by ATHANOR_CPU_ISA.
 #pragma once
+#include "core/roof_loops.h"
 #include "core/view.h"
 
 namespace athanor {
@@ -9,6 +10,8 @@ struct IsaLevel {
   /** The families compiled at this level: each a list of OpKernels, ended by a null `op`. */
   const OpKernels* const* families;
   int n_families;
+  /** Loops that reach the roofs of the machine at this level. */
+  const RoofLoops* roofs;
 };
 
 /** The level in use; chosen once, on the first call. Throws Error when ATHANOR_CPU_ISA names none of this machine's. */

@@ -96,6 +96,12 @@ void run_op(Task& task) {
   if (!context.message().empty()) throw Error(context.message());
 }
 
+void run_timed(Task& task) {
+  const int64_t start = now_ns();
+  run_op(task);
+  task.times->add({task.label, start, now_ns()});
+}
+
 std::shared_ptr<const Failure> failed_input(const Task& task) {
   for (int i = 0; i < task.n_operands; ++i) {
     const Operand& o = task.operands[static_cast<size_t>(i)];
@@ -119,7 +125,10 @@ std::shared_ptr<const Failure> execute(Task& task) noexcept {
     failure = failed_input(task);
     if (!failure) {
       try {
-        run_op(task);
+        if (task.times == nullptr)
+          run_op(task);
+        else
+          run_timed(task);
         return nullptr;
       } catch (const std::exception& e) {
         failure = make_failure(task, e.what());

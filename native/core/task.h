@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/storage.h"
+#include "core/times.h"
 #include "core/view.h"
 
 namespace athanor {
@@ -42,6 +43,8 @@ struct Task {
   uint64_t sequence = 0;
   uint64_t after = 0;  // the peer stream's submission that must have ended first
   size_t output_bytes = 0;
+  TaskTimes* times = nullptr;  // who wants to know when it ran; null: nobody
+  int64_t label = 0;           // what it is called there
 
   Operand& add_operand() {
     if (static_cast<size_t>(n_operands) == operands.size()) operands.emplace_back();
@@ -65,6 +68,7 @@ struct Task {
     n_in = n_out = n_operands = 0;
     output_bytes = 0;
     after = 0;
+    times = nullptr;
     attrs.clear();
     // A call over all parameters of a model has hundreds of operands, and sooner or later passes through every slot.
     if (operands.size() > kKeptOperands) std::vector<Operand>().swap(operands);

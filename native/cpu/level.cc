@@ -1,5 +1,6 @@
 // The table of one instruction set.
 #include "cpu/families.h"
+#include "cpu/roof.h"
 
 #define ATHANOR_STRING_(x) #x
 #define ATHANOR_STRING(x) ATHANOR_STRING_(x)
@@ -17,7 +18,8 @@ const OpKernels* const families[] = {
 }  // namespace
 
 extern const IsaLevel level;
-const IsaLevel level = {ATHANOR_STRING(ATHANOR_ISA), families, static_cast<int>(sizeof families / sizeof *families)};
+const IsaLevel level = {ATHANOR_STRING(ATHANOR_ISA), families, static_cast<int>(sizeof families / sizeof *families),
+                        &roof_loops};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

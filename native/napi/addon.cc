@@ -39,6 +39,10 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     export_raw(env, out, "upload", upload, session);
     export_raw(env, out, "release", release, session);
     export_raw(env, out, "synchronize", synchronize, session);
+    export_raw(env, out, "takeTimes", take_times, session);
+    export_raw(env, out, "nothing", nothing, session);
+    export_raw(env, out, "measure", measure, session);
+    export_raw(env, out, "roofs", roofs, session);
     return out;
   } catch (const std::exception& e) {
     return Napi::String::New(env, e.what());

@@ -15,7 +15,8 @@ constexpr int kBlockAttrs = 2;      // in: how many attributes
 constexpr int kBlockStream = 3;     // in: which stream
 constexpr int kBlockSequence = 4;   // out: the submission's number, 0 when the call ran at once
 constexpr int kBlockCompleted = 5;  // out: the last submission of that stream known to have ended
-constexpr int kBlockHeader = 8;
+constexpr int kBlockLabel = 8;      // in: what the call is called in takeTimes(); 0: it is not timed
+constexpr int kBlockHeader = 12;
 
 /** run(op, ...handles | [handles]) -> the new outputs' handle(s), or a string: why the call failed. */
 napi_value run(napi_env env, napi_callback_info info);
@@ -32,6 +33,20 @@ napi_value synchronize(napi_env env, napi_callback_info info);
 
 /** release(handle): lets go of the storage now. */
 napi_value release(napi_env env, napi_callback_info info);
+
+/** nothing(): what a call costs that does nothing. */
+napi_value nothing(napi_env env, napi_callback_info info);
+
+/** takeTimes() -> Float64Array of label, start and end (nanoseconds of process.hrtime) of each labelled call that
+ * ended. */
+napi_value take_times(napi_env env, napi_callback_info info);
+
+/** measure({ isa, what, threads, bytes, seconds, windows }) -> promise of a Float64Array: FLOPs or bytes a second in
+ * each window. It runs on threads of its own. */
+napi_value measure(napi_env env, napi_callback_info info);
+
+/** roofs() -> { isa: names of its compute loops that run here }. */
+napi_value roofs(napi_env env, napi_callback_info info);
 
 inline napi_value make_string(napi_env env, const std::string& text) {
   napi_value v = nullptr;

@@ -72,6 +72,7 @@ class Session {
   Environment* const environment;
   double* block = nullptr;
   size_t block_length = 0;
+  TaskTimes times;  // of the labelled calls
 
  private:
   explicit Session(Environment* owner) : environment(owner) {}

@@ -87,7 +87,7 @@ struct Handles {
   }
 };
 
-void parse(napi_env env, const Session& session, Handles& handles, Task& task) {
+void parse(napi_env env, Session& session, Handles& handles, Task& task) {
   const double* b = session.block;
   task.n_in = static_cast<int>(b[kBlockInputs]);
   task.n_out = static_cast<int>(b[kBlockOutputs]);
@@ -106,6 +106,10 @@ void parse(napi_env env, const Session& session, Handles& handles, Task& task) {
     }
   }
   for (int i = 0; i < n_attrs; ++i) task.attrs.push_back(parser.next());
+  if (b[kBlockLabel] != 0) {
+    task.label = static_cast<int64_t>(b[kBlockLabel]);
+    task.times = &session.times;
+  }
 }
 
 /** The handles of the new outputs: nothing, one, or an array. Each output's storage gets a second holder. */
