@@ -31,6 +31,32 @@ export {
   type SaveSafetensorsOptions,
   saveSafetensors,
 } from './io/safetensors/index.js';
+export {
+  type BatchSweep,
+  type BatchSweepOptions,
+  batchSweep,
+  type ChromeTrace,
+  type ComputeKind,
+  type ComputeRoof,
+  type LayerProfile,
+  type LayerSweep,
+  type Machine,
+  type MeasureOptions,
+  type MemoryLevel,
+  type MemoryRoof,
+  measureMachine,
+  type Profile,
+  type ProfileOptions,
+  profile,
+  type Roofline,
+  type RooflineOptions,
+  type Roofs,
+  roofline,
+  type Situation,
+  type Spread,
+  type StreamKind,
+  type TraceEvent,
+} from './lab/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
 export * as nn from './nn/index.js';
 export { elu, type GeluOptions, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from './ops/activation.js';

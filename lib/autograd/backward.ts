@@ -78,7 +78,14 @@ class Pass {
       if (t !== undefined) this.deliver(t, this.createGraph ? (gs[i] as Tensor) : (gs[i] as Tensor).alias());
     }
     const needs = node.edges.map((e) => e !== null && ('leaf' in e || this.wanted === null || this.wanted.has(e.node)));
-    if (needs.some((n) => n)) this.gradients(node, gs, needs);
+    if (needs.some((n) => n)) {
+      const leave = context().tracer?.backward(node);
+      try {
+        this.gradients(node, gs, needs);
+      } finally {
+        leave?.();
+      }
+    }
     if (!this.retainGraph) node.release();
     if (!this.createGraph) for (const g of gs) g?.dispose();
   }
@@ -86,7 +93,6 @@ class Pass {
   /** Computes the gradients of a node's inputs and passes them on. What else its rule made is freed at once. */
   private gradients(node: GradNode, gs: Slots, needs: readonly boolean[]): void {
     const made: Tensor[] = [];
-    const leave = context().tracer?.backward(node);
     const modes = this.createGraph ? { grad: true } : { grad: false, scope: made };
     let results: (Tensor | null)[] = [];
     let own: (Tensor | null)[] = [];
@@ -102,7 +108,6 @@ class Pass {
             return made.includes(g) && results.indexOf(g) === i ? g : g.alias();
           });
     } finally {
-      leave?.();
       for (const t of made) if (!own.includes(t)) t.dispose();
     }
     node.edges.forEach((edge, i) => {
