@@ -6,10 +6,9 @@ import type { Meta, Op } from './define.js';
 import { type DType, dtypes } from './dtype.js';
 import { AthanorError, fail } from './errors.js';
 import { Block, block, type Handle, native, Role } from './native.js';
-import { contiguousStrides, formatShape, sameShape } from './shape.js';
-import { Storage } from './storage.js';
+import { contiguousStrides, formatShape, numel, sameShape } from './shape.js';
+import { giveSpare, Storage, takeSpare, takeSpares } from './storage.js';
 import { Tensor } from './tensor.js';
-import type { Tracer } from './tracer.js';
 
 /** An operand of a call: a tensor, or a number that takes the dtype of the tensors beside it. */
 export type Operand = Tensor | number;
@@ -51,37 +50,29 @@ function writeNumber(value: number, dtype: DType): void {
   block[at++] = value;
 }
 
-function call(op: Op<never>, stream: 0 | 1): Handle | Handle[] | undefined {
+const listOf = (out: Meta | readonly Meta[]) => (Array.isArray(out) ? (out as readonly Meta[]) : [out as Meta]);
+
+type Results = Handle | Handle[] | undefined;
+
+/** Makes the call that was written, under the label that a tracer gives it. */
+function call<A>(op: Op<A>, inputs: readonly Operand[], out: Meta | readonly Meta[], attrs: A): Results {
+  const { stream, tracer } = context();
   block[Block.stream] = stream;
-  let result: Handle | Handle[] | undefined | string;
-  if (count === 1) result = native.run(op.code, handles[0]);
-  else if (count === 2) result = native.run(op.code, handles[0], handles[1]);
-  else if (count === 3) result = native.run(op.code, handles[0], handles[1], handles[2]);
-  else if (count === 0) result = native.run(op.code);
-  else result = native.run(op.code, handles.slice(0, count));
+  block[Block.op] = op.code;
+  block[Block.label] = tracer === null ? 0 : tracer.call(op as Op<never>, inputs, listOf(out), attrs);
+  let result: Results | string;
+  if (count === 2) result = native.run(handles[0], handles[1]);
+  else if (count === 3) result = native.run(handles[0], handles[1], handles[2]);
+  else if (count === 4) result = native.run(handles[0], handles[1], handles[2], handles[3]);
+  else if (count === 1) result = native.run(handles[0]);
+  else if (count === 0) result = native.run();
+  else result = native.run(handles.slice(0, count));
   // A long list would keep its handles, and their memory, alive.
-  if (count > 3) handles = [];
+  if (count > 4) handles = [];
   if (typeof result === 'string') throw new AthanorError(result);
   const sequence = block[Block.sequence];
   if (sequence !== 0) noteSubmission(stream, sequence, block[Block.completed]);
   return result;
-}
-
-/** Makes the call under the label that a tracer gives it. */
-function traced<A>(
-  tracer: Tracer,
-  op: Op<A>,
-  inputs: readonly Operand[],
-  outputs: readonly Meta[],
-  attrs: A,
-  stream: 0 | 1,
-): Handle | Handle[] | undefined {
-  block[Block.label] = tracer.call(op as Op<never>, inputs, outputs, attrs);
-  try {
-    return call(op as Op<never>, stream);
-  } finally {
-    block[Block.label] = 0;
-  }
 }
 
 /** Throws unless every tensor among the operands is alive; returns the dtype that plain numbers take. */
@@ -134,8 +125,66 @@ function writeAttrs<A>(op: Op<A>, attrs: A, inputs: readonly Meta[]): void {
 const none: readonly number[] = [];
 
 function inferAll<A>(op: Op<A>, metas: readonly Meta[], attrs: A): readonly Meta[] {
-  const inferred = op.infer(metas, attrs);
-  return Array.isArray(inferred) ? inferred : [inferred as Meta];
+  return listOf(op.infer(metas, attrs));
+}
+
+function newTensor(handle: Handle, meta: Meta): Tensor {
+  const { shape, dtype } = meta;
+  const bytes = numel(shape) * dtypes[dtype].itemSize;
+  return new Tensor(new Storage(handle, bytes), shape, contiguousStrides(shape), 0, dtype);
+}
+
+function viewOf<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
+  const layout = (op.view as NonNullable<Op<A>['view']>)(x, attrs);
+  return new Tensor(x.storage.retain(), layout.shape, layout.strides, layout.offset, x.dtype);
+}
+
+/**
+ * Makes the call that writeInputs() began, for one output: into a spare handle if there is one. Beside runAll(), because
+ * lists would be a tenth of what a small op costs.
+ */
+function runOne<A>(op: Op<A>, inputs: readonly Operand[], metas: readonly Meta[], out: Meta, attrs: A): Tensor {
+  writeOutput(op.name, out);
+  block[Block.outputs] = 1;
+  writeAttrs(op, attrs, metas);
+  const spare = takeSpare();
+  block[Block.recycled] = spare === undefined ? 0 : 1;
+  if (spare === undefined) return newTensor(call(op, inputs, out, attrs) as Handle, out);
+  handles[count++] = spare;
+  try {
+    call(op, inputs, out, attrs);
+  } catch (error) {
+    giveSpare(spare, Infinity);
+    throw error;
+  }
+  return newTensor(spare, out);
+}
+
+/** The same for any number of outputs, which all get spare handles, or none. */
+function runAll<A>(
+  op: Op<A>,
+  inputs: readonly Operand[],
+  metas: readonly Meta[],
+  out: readonly Meta[],
+  attrs: A,
+): Tensor[] {
+  for (const meta of out) writeOutput(op.name, meta);
+  block[Block.outputs] = out.length;
+  writeAttrs(op, attrs, metas);
+  const spares = takeSpares(out.length);
+  block[Block.recycled] = spares === null ? 0 : 1;
+  if (spares === null) {
+    const result = call(op, inputs, out, attrs) as Handle | Handle[];
+    return out.map((meta, i) => newTensor(Array.isArray(result) ? result[i] : result, meta));
+  }
+  for (const spare of spares) handles[count++] = spare;
+  try {
+    call(op, inputs, out, attrs);
+  } catch (error) {
+    for (const spare of spares) giveSpare(spare, Infinity);
+    throw error;
+  }
+  return out.map((meta, i) => newTensor(spares[i], meta));
 }
 
 /** Runs an op with several outputs. */
@@ -146,30 +195,33 @@ export function applyAll<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Te
   const active = context();
   let out: Tensor[];
   if (op.view !== undefined) {
-    const x = inputs[0] as Tensor;
-    const layout = op.view(x, attrs);
-    out = [new Tensor(x.storage.retain(), layout.shape, layout.strides, layout.offset, x.dtype)];
+    out = [viewOf(op, inputs[0] as Tensor, attrs)];
   } else {
     writeInputs(op.name, inputs, dtype);
-    for (const meta of outMetas) writeOutput(op.name, meta);
-    block[Block.outputs] = outMetas.length;
-    writeAttrs(op, attrs, metas);
-    const { stream, tracer } = active;
-    const result =
-      tracer === null ? call(op as Op<never>, stream) : traced(tracer, op, inputs, outMetas, attrs, stream);
-    out = outMetas.map((meta, i) => {
-      const handle = (outMetas.length === 1 ? result : (result as Handle[])[i]) as Handle;
-      return new Tensor(new Storage(handle), meta.shape, contiguousStrides(meta.shape), 0, meta.dtype);
-    });
+    out = runAll(op, inputs, metas, outMetas, attrs);
   }
   if (active.scope !== null) active.scope.push(...out);
   if (active.grad && op.differentiable && wantsGrad(inputs)) record(op as Op<never>, inputs, out, attrs as never);
   return out;
 }
 
-/** Runs an op with one output. */
+/** Runs an op for its first output. */
 export function apply<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Tensor {
-  return applyAll(op, inputs, attrs)[0];
+  if (op.outputNames.length > 1) return applyAll(op, inputs, attrs)[0];
+  const dtype = checkOperands(op as Op<never>, inputs);
+  const metas = metasOf(inputs, dtype);
+  const meta = op.infer(metas, attrs) as Meta;
+  const active = context();
+  let out: Tensor;
+  if (op.view !== undefined) {
+    out = viewOf(op, inputs[0] as Tensor, attrs);
+  } else {
+    writeInputs(op.name, inputs, dtype);
+    out = runOne(op, inputs, metas, meta, attrs);
+  }
+  if (active.scope !== null) active.scope.push(out);
+  if (active.grad && op.differentiable && wantsGrad(inputs)) record(op as Op<never>, inputs, [out], attrs as never);
+  return out;
 }
 
 function checkTarget(name: string, target: Tensor, meta: Meta): void {
@@ -227,9 +279,8 @@ export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: read
   writeInputs(op.name, inputs, dtype);
   for (const target of targets) writeTensor(op.name, target, Role.inout);
   block[Block.outputs] = targets.length;
+  block[Block.recycled] = 0;
   writeAttrs(op, attrs, metas);
-  const { stream, tracer } = context();
-  if (tracer === null) call(op as Op<never>, stream);
-  else traced(tracer, op, inputs, outMetas, attrs, stream);
+  call(op, inputs, outMetas, attrs);
   for (const target of targets) target.storage.version++;
 }

@@ -1,6 +1,7 @@
 import { context, runIn } from './context.js';
 import { fail, show } from './errors.js';
 import { native } from './native.js';
+import { emptySpares } from './storage.js';
 import { Tensor } from './tensor.js';
 
 /** What memory() reports. Bytes are of buffers, not of the JavaScript objects around them. */
@@ -23,16 +24,19 @@ export interface MemoryReport {
 
 /** Live buffers and bytes, cached bytes and peak of the CPU. */
 export function memory(): MemoryReport {
+  emptySpares();
   return native.memory();
 }
 
 /** Starts a new `peakBytes` from what is allocated now. */
 export function resetPeakMemory(): void {
+  emptySpares();
   native.configure({ resetPeak: true });
 }
 
 /** Gives cached memory back to the system. */
 export function trimMemory(): void {
+  emptySpares();
   native.configure({ trim: 0 });
 }
 
@@ -40,6 +44,7 @@ export function trimMemory(): void {
 export function setMemoryLimit(bytes: number): void {
   if (!Number.isInteger(bytes) || bytes < 0)
     fail('setMemoryLimit', 'bytes must be a whole number, 0 or more', show(bytes));
+  emptySpares();
   native.configure({ memoryLimit: bytes });
 }
 

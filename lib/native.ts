@@ -9,7 +9,7 @@ export type Handle = { readonly __handle: unique symbol };
 /** What one loaded copy of lib/ talks to; native/napi/door.h describes each function. A string is the reason of a failure. */
 interface Session {
   readonly ops: readonly string[];
-  run(op: number, ...handles: (Handle | Handle[])[]): Handle | Handle[] | undefined | string;
+  run(...handles: (Handle | Handle[])[]): Handle | Handle[] | undefined | string;
   upload(data: ArrayBufferView): Handle | string;
   read(handle: Handle, offsetBytes: number, destination: ArrayBufferView, mode: 0 | 1): number | undefined | string;
   release(handle: Handle): void;
@@ -56,6 +56,8 @@ export const Block = {
   stream: 3,
   sequence: 4,
   completed: 5,
+  op: 6,
+  recycled: 7,
   label: 8,
   header: 12,
 } as const;

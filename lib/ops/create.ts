@@ -61,7 +61,7 @@ function checkAttached(op: string, data: ArrayBufferView): void {
 export function upload(op: string, data: ArrayBufferView, shape: Shape, dtype: DType): Tensor {
   const handle = native.upload(data);
   if (typeof handle === 'string') fail(op, handle);
-  const t = new Tensor(new Storage(handle), shape, contiguousStrides(shape), 0, dtype);
+  const t = new Tensor(new Storage(handle, data.byteLength), shape, contiguousStrides(shape), 0, dtype);
   context().scope?.push(t);
   return t;
 }

@@ -16,7 +16,7 @@ struct Storage {
   explicit Storage(size_t size) : bytes(size) {}
   Storage(const Storage&) = delete;
 
-  const size_t bytes;
+  size_t bytes;
   Block block;  // empty until the first write
 
   // The last submission of each stream that touches or writes this storage, so that the other stream can wait for it.
@@ -29,6 +29,19 @@ struct Storage {
   void* data() const { return block.data; }
   void ensure_memory() {
     if (block.data == nullptr) block = Allocator::cpu().allocate(bytes);
+  }
+
+  /** Held by the caller alone: no other handle, no task in flight. */
+  bool sole() const noexcept { return refs_.load(std::memory_order_acquire) == 1; }
+  /** Makes a storage that the caller alone holds as good as new; memory of the right size stays with it. */
+  void renew(size_t size) noexcept {
+    if (Allocator::round_up(size) != block.capacity) {
+      Allocator::cpu().release(block);
+      block = Block{};
+    }
+    bytes = size;
+    for (int i = 0; i < kStreams; ++i) last_use[i] = last_write[i] = 0;
+    failure.reset();
   }
 
   void retain() noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }

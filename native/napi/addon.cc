@@ -51,6 +51,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 
 Napi::Value memory(const Napi::CallbackInfo& info) {
   Environment& self = *Environment::of(info.Env());
+  self.free_spares();
   const MemoryStats s = Allocator::cpu().stats();
   auto out = Napi::Object::New(info.Env());
   out.Set("buffers", static_cast<double>(self.live_handles));
@@ -69,6 +70,7 @@ void configure(const Napi::CallbackInfo& info) {
   const auto number = [&](const char* key) { return options.Get(key).As<Napi::Number>(); };
   if (options.Has("memoryLimit")) Allocator::cpu().set_limit(static_cast<size_t>(number("memoryLimit").DoubleValue()));
   if (options.Has("threads")) Pool::instance().set_threads(number("threads").Int32Value());
+  if (options.Has("trim")) Environment::of(info.Env())->free_spares();
   if (options.Has("trim")) Allocator::cpu().trim(static_cast<size_t>(number("trim").DoubleValue()));
   if (options.Has("resetPeak")) Allocator::cpu().reset_peak();
 }

@@ -15,10 +15,13 @@ constexpr int kBlockAttrs = 2;      // in: how many attributes
 constexpr int kBlockStream = 3;     // in: which stream
 constexpr int kBlockSequence = 4;   // out: the submission's number, 0 when the call ran at once
 constexpr int kBlockCompleted = 5;  // out: the last submission of that stream known to have ended
+constexpr int kBlockOp = 6;         // in: which op
+constexpr int kBlockRecycled = 7;   // in: 1 when emptied handles for all new outputs follow the inputs' handles
 constexpr int kBlockLabel = 8;      // in: what the call is called in takeTimes(); 0: it is not timed
 constexpr int kBlockHeader = 12;
 
-/** run(op, ...handles | [handles]) -> the new outputs' handle(s), or a string: why the call failed. */
+/** run(...handles | [handles]) -> the new outputs' handle(s), undefined when handles for them were passed, or a string:
+ *  why the call failed. */
 napi_value run(napi_env env, napi_callback_info info);
 
 /** upload(typedArray, bytes) -> handle of a new storage that holds a copy. */

@@ -10,6 +10,10 @@ namespace {
 constexpr int64_t kHandleBytes = 256;
 // Telling V8 costs more than counting: it is told each time this much has come together.
 constexpr int64_t kReportEvery = 256 << 10;
+// A collection frees thousands of small storages at once, and the loop that made them goes on: these are kept as they
+// are, memory and all (8 MiB at most).
+constexpr size_t kSpareStorages = 8192;
+constexpr size_t kSpareBytes = 1024;
 
 struct ReadEnd {
   uint64_t id;
@@ -48,6 +52,7 @@ void Environment::close() {
 void Environment::unref() {
   if (--references_ > 0) return;
   for (Handle* h : spare_handles_) delete h;
+  free_spares();
   delete this;
 }
 
@@ -68,12 +73,44 @@ napi_value Environment::make_handle(napi_env env, Storage* storage) {
     return nullptr;
   }
   ++references_;
+  count(env, *storage);
+  return external;
+}
+
+void Environment::count(napi_env env, const Storage& storage) {
   ++live_handles;
-  const int64_t bytes = static_cast<int64_t>(storage->bytes);
+  const int64_t bytes = static_cast<int64_t>(storage.bytes);
   live_bytes += bytes;
   unreported_bytes_ += bytes + kHandleBytes;
   if (unreported_bytes_ > kReportEvery) report_external_memory(env);
-  return external;
+}
+
+Storage* Environment::new_storage(size_t bytes) {
+  if (spare_storages_.empty()) return new Storage(bytes);
+  Storage* storage = spare_storages_.back();
+  spare_storages_.pop_back();
+  storage->renew(bytes);
+  return storage;
+}
+
+void Environment::free_spares() noexcept {
+  for (Storage* s : spare_storages_) s->release();
+  spare_storages_.clear();
+}
+
+Storage* Environment::refill(napi_env env, Handle* handle, size_t bytes) {
+  Storage* storage = handle->storage;
+  if (storage != nullptr && storage->sole()) {
+    const int64_t change = static_cast<int64_t>(bytes) - static_cast<int64_t>(storage->bytes);
+    storage->renew(bytes);
+    live_bytes += change;
+    unreported_bytes_ += change;
+    return storage;
+  }
+  drop(handle);
+  handle->storage = new_storage(bytes);
+  count(env, *handle->storage);
+  return handle->storage;
 }
 
 void Environment::drop(Handle* handle) noexcept {
@@ -91,6 +128,12 @@ void Environment::drop(Handle* handle) noexcept {
 void Environment::finalize_handle(node_api_basic_env, void* data, void*) {
   Handle* handle = static_cast<Handle*>(data);
   Environment* owner = handle->owner;
+  Storage* storage = handle->storage;
+  if (storage != nullptr && storage->bytes <= kSpareBytes && storage->sole() &&
+      owner->spare_storages_.size() < kSpareStorages) {
+    storage->retain();
+    owner->spare_storages_.push_back(storage);
+  }
   owner->drop(handle);
   owner->spare_handles_.push_back(handle);
   owner->unref();

@@ -29,8 +29,15 @@ class Environment {
 
   /** Wraps a storage, whose one reference it takes over, in an external that the garbage collector frees. */
   napi_value make_handle(napi_env env, Storage* storage);
+  /** A storage with one reference, for a new handle; one that the garbage collector gave back if there is one. */
+  Storage* new_storage(size_t bytes);
+  /** Gives a handle that JavaScript has no more use for a storage of `bytes`, in its old memory when that fits. */
+  Storage* refill(napi_env env, Handle* handle, size_t bytes);
   /** Lets go of the storage now; the external stays behind, empty. */
   void drop(Handle* handle) noexcept;
+
+  /** Frees the storages kept for new_storage(). */
+  void free_spares() noexcept;
 
   /** Tells V8 how many bytes hang on its handles. Never from a finalizer: it may start a collection. */
   void report_external_memory(napi_env env);
@@ -48,11 +55,13 @@ class Environment {
 
  private:
   Environment();
+  void count(napi_env env, const Storage& storage);
   static void finalize_handle(node_api_basic_env env, void* data, void* hint);
   void unref();
 
   Stream compute_, loader_;
   std::vector<Handle*> spare_handles_;
+  std::vector<Storage*> spare_storages_;
   int64_t unreported_bytes_ = 0;
   int64_t references_ = 1;  // the environment itself and every external: finalizers may run after the cleanup hooks
   bool closed_ = false;

@@ -66,29 +66,33 @@ class Parser {
 
 /** The handles of a call: a few as arguments, many as one array. */
 struct Handles {
-  napi_value values[1 + kFewHandles];
-  size_t count = 1 + kFewHandles;
+  napi_value values[kFewHandles];
+  size_t count = kFewHandles;
   bool in_array = false;
-  uint32_t next = 1;
+  uint32_t next = 0;
 
   Handle* take(napi_env env) {
     napi_value v = nullptr;
     if (in_array)
-      napi_get_element(env, values[1], next - 1, &v);
+      napi_get_element(env, values[0], next, &v);
     else if (next < count)
       v = values[next];
     ++next;
     void* data = nullptr;
     if (v == nullptr || napi_get_value_external(env, v, &data) != napi_ok || data == nullptr)
       throw Error("a handle was expected");
-    auto* handle = static_cast<Handle*>(data);
-    if (handle->storage == nullptr) throw Error("the tensor was disposed of");
-    return handle;
+    return static_cast<Handle*>(data);
+  }
+  Storage* storage(napi_env env) {
+    Storage* s = take(env)->storage;
+    if (s == nullptr) throw Error("the tensor was disposed of");
+    return s;
   }
 };
 
 void parse(napi_env env, Session& session, Handles& handles, Task& task) {
   const double* b = session.block;
+  const bool recycled = b[kBlockRecycled] != 0;
   task.n_in = static_cast<int>(b[kBlockInputs]);
   task.n_out = static_cast<int>(b[kBlockOutputs]);
   const int n_attrs = static_cast<int>(b[kBlockAttrs]);
@@ -98,10 +102,15 @@ void parse(napi_env env, Session& session, Handles& handles, Task& task) {
     parser.operand(o);
     if (o.role == Role::output) {
       const size_t bytes = static_cast<size_t>(numel(o.view)) * item_size(o.view.dtype);
-      o.storage = new Storage(bytes);
+      if (recycled) {
+        o.storage = session.environment->refill(env, handles.take(env), bytes);
+        o.storage->retain();
+      } else {
+        o.storage = session.environment->new_storage(bytes);
+      }
       task.output_bytes += bytes;
     } else if (o.role != Role::scalar) {
-      o.storage = handles.take(env)->storage;
+      o.storage = handles.storage(env);
       o.storage->retain();
     }
   }
@@ -142,16 +151,14 @@ napi_value run(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &handles.count, handles.values, nullptr, &data);
   Session& session = *static_cast<Session*>(data);
   Environment& self = *session.environment;
-  int32_t op = -1;
-  napi_get_value_int32(env, handles.values[0], &op);
-  if (handles.count > 1) napi_is_array(env, handles.values[1], &handles.in_array);
+  if (handles.count == 1) napi_is_array(env, handles.values[0], &handles.in_array);
 
   Stream& stream = self.stream(static_cast<int>(session.block[kBlockStream]));
   Task& task = stream.begin();
   try {
-    task.op = op;
+    task.op = static_cast<int>(session.block[kBlockOp]);
     parse(env, session, handles, task);
-    napi_value result = make_results(env, self, task);
+    napi_value result = session.block[kBlockRecycled] != 0 ? nullptr : make_results(env, self, task);
     if (self.run_at_once || (task.elements() <= kInlineElements && stream.runs_inline(task))) {
       if (self.run_at_once) stream.wait(stream.submitted());
       session.block[kBlockSequence] = 0;

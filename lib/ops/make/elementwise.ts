@@ -41,19 +41,16 @@ function placeIn(x: Shape, shape: Shape): (i: number) => number {
   };
 }
 
-/** The common shape of all operands. */
-function commonShape(op: string, shapes: readonly Shape[]): Shape {
-  let shape = shapes[0];
-  for (let i = 1; i < shapes.length; i++) shape = broadcastShapes(op, shape, shapes[i]);
+/** The common shape of all operands. In a loop, without a list in between: this runs with every call. */
+function commonShape(op: string, operands: readonly { readonly shape: Shape }[]): Shape {
+  let { shape } = operands[0];
+  for (let i = 1; i < operands.length; i++) shape = broadcastShapes(op, shape, operands[i].shape);
   return shape;
 }
 
 /** A reference: `fn` of the operands' elements that meet by broadcasting. */
 export function mapRef(op: string, inputs: readonly RefArray[], fn: (x: readonly number[]) => number): RefArray {
-  const shape = commonShape(
-    op,
-    inputs.map((x) => x.shape),
-  );
+  const shape = commonShape(op, inputs);
   const places = inputs.map((x) => placeIn(x.shape, shape));
   const data = Float64Array.from({ length: numel(shape) }, (_, i) => fn(inputs.map((x, k) => x.data[places[k](i)])));
   return { shape, data };
@@ -69,8 +66,7 @@ export function elementwiseRow<A = undefined>(name: string, inputs: readonly str
     infer: (metas, attrs) => {
       const dtype = checkDTypes(name, accepts, metas);
       spec.check?.(attrs, metas);
-      const shape = metas.length === 1 ? metas[0].shape : commonShape(name, metas.map(shapeOf));
-      return { shape, dtype: spec.toBool ? 'bool' : dtype };
+      return { shape: commonShape(name, metas), dtype: spec.toBool ? 'bool' : dtype };
     },
     pack: spec.pack,
     vjp: spec.vjp ?? inputs.map(() => 'none' as const),
@@ -81,8 +77,6 @@ export function elementwiseRow<A = undefined>(name: string, inputs: readonly str
     }),
   });
 }
-
-const shapeOf = (meta: Meta) => meta.shape;
 
 /** A function of one tensor, elementwise. */
 export type Unary = (x: Tensor) => Tensor;
