@@ -76,8 +76,14 @@ void copy_bytes(const Call& c) {
   const int64_t bytes = numel(c.out[0]) * static_cast<int64_t>(item_size(c.out[0].dtype));
   char* to = c.out[0].as<char>();
   const char* from = c.in[0].as<const char>();
+  const bool streams = streams_to(c.out[0], c.in, 1);
   parallel_for(c.ctx, bytes, kGrain * 4, [&](int64_t begin, int64_t end) {
-    __builtin_memmove(to + begin, from + begin, static_cast<size_t>(end - begin));
+    if (streams) {
+      stream_bytes(to + begin, from + begin, end - begin);
+      store_fence();
+    } else {
+      __builtin_memmove(to + begin, from + begin, static_cast<size_t>(end - begin));
+    }
   });
 }
 
@@ -89,10 +95,11 @@ void fill_flat(const Call& c) {
     const Walk<1> w = make_walk<1>({&c.out[0]});
     T* out = static_cast<T*>(w.data[0]);
     const int64_t step = w.strides[0][w.ndim - 1];
-    for_rows(c.ctx, w, kGrain, [&](int64_t n, const int64_t* at) {
+    const bool streams = streams_to(c.out[0], nullptr, 0);
+    for_streamed_rows(c.ctx, w, kGrain, streams, [&](int64_t n, const int64_t* at) {
       T* to = out + at[0];
       if (step == 1) {
-        for (int64_t i = 0; i < n; ++i) to[i] = value;
+        write_elements(n, to, streams, [&](int64_t) __attribute__((always_inline)) { return value; });
       } else {
         for (int64_t i = 0; i < n; ++i) to[i * step] = value;
       }

@@ -4,14 +4,14 @@
 // arithmetic and 15 to 50 for exp, tanh or gelu.
 #pragma once
 #include "cpu/dtypes.h"
-#include "cpu/iterate.h"
+#include "cpu/streaming.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 
 /** out[i] = f(in[0][i], in[1][i], ...) for i < n, all dense; an input may be the memory of `out`, but not overlap it.
- */
-using Loop = void (*)(int64_t n, const double* attrs, void* out, const void* const* in);
+ *  With `streams` it is not, and out is written past the caches. */
+using Loop = void (*)(int64_t n, const double* attrs, void* out, const void* const* in, bool streams);
 
 // Strided and repeated operands pass through buffers of this many elements, which stay in the L1 cache: that costs
 // little beside the loop, and leaves one loop to compile for an op instead of one for each combination of layouts.
@@ -43,7 +43,7 @@ static inline void scatter_items(size_t size, int64_t n, char* to, int64_t step,
 /** A row of N inputs and an output of which some are strided or repeated, in blocks. */
 template <int N>
 static void run_row(int64_t n, const int64_t* steps, const size_t* sizes, char* const* first, const double* attrs,
-                    Loop loop) {
+                    bool streams, Loop loop) {
   alignas(64) char buffers[N + 1][kBlock * 8];
   const void* in[N];
   for (int k = 1; k <= N; ++k)
@@ -56,7 +56,7 @@ static void run_row(int64_t n, const int64_t* steps, const size_t* sizes, char* 
       if (steps[k] != 1 && steps[k] != 0) gather_items(sizes[k], count, buffers[k], at, steps[k]);
     }
     char* out = first[0] + begin * steps[0] * static_cast<int64_t>(sizes[0]);
-    loop(count, attrs, steps[0] == 1 ? out : buffers[0], in);
+    loop(count, attrs, steps[0] == 1 ? out : buffers[0], in, streams && steps[0] == 1);
     if (steps[0] != 1) scatter_items(sizes[0], count, out, steps[0], buffers[0]);
   }
 }
@@ -76,24 +76,25 @@ static void run_elementwise(const Call& c, Loop loop) {
     steps[k] = w.strides[k][w.ndim - 1];
     dense = dense && steps[k] == 1;
   }
-  for_rows(c.ctx, w, kGrain, [&](int64_t n, const int64_t* at) {
+  const bool streams = streams_to(c.out[0], c.in, N);
+  for_streamed_rows(c.ctx, w, kGrain, streams, [&](int64_t n, const int64_t* at) {
     char* first[N + 1];
     for (int k = 0; k <= N; ++k) first[k] = static_cast<char*>(w.data[k]) + at[k] * static_cast<int64_t>(sizes[k]);
-    if (!dense) return run_row<N>(n, steps, sizes, first, c.attrs, loop);
+    if (!dense) return run_row<N>(n, steps, sizes, first, c.attrs, streams, loop);
     const void* in[N];
     for (int k = 0; k < N; ++k) in[k] = first[k + 1];
-    loop(n, c.attrs, first[0], in);
+    loop(n, c.attrs, first[0], in, streams);
   });
 }
 
 /** out = F(x), element type T in, R out. */
 template <class F, class T, class R>
 ATHANOR_ALWAYS_INLINE void run_unary(const Call& c) {
-  run_elementwise<1>(c, [](int64_t n, const double*, void* to, const void* const* in) {
-    R* out = static_cast<R*>(to);
+  run_elementwise<1>(c, [](int64_t n, const double*, void* to, const void* const* in, bool streams) {
     const T* x = static_cast<const T*>(in[0]);
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) out[i] = static_cast<R>(F::template apply<T>(x[i]));
+    write_elements(n, static_cast<R*>(to), streams, [&](int64_t i) __attribute__((always_inline)) {
+      return static_cast<R>(F::template apply<T>(x[i]));
+    });
   });
 }
 
