@@ -24,12 +24,25 @@ def lenet5():
         nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
 
 
-MODELS = {"tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5}
+class CharLstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(65, 128)
+        self.lstm = nn.LSTM(128, 256, num_layers=2, batch_first=True)
+        self.out = nn.Linear(256, 65)
+
+    def forward(self, x):
+        output, _ = self.lstm(self.embedding(x))
+        return self.out(output.flatten(0, 1))
+
+
+MODELS = {"tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5, "lstm": CharLstm}
 
 OPTIMIZERS = {
     "tiny": lambda p: torch.optim.SGD(p, lr=0.01),
     "mlp": lambda p: torch.optim.Adam(p, lr=0.001),
     "lenet5": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+    "lstm": lambda p: torch.optim.Adam(p, lr=0.002),
 }
 
 
@@ -37,7 +50,9 @@ def make(work, kind, state, inputs, mode):
     model = MODELS[work]()
     model.load_state_dict(state)
     inputs = dict(inputs)
-    if mode == "channels_last":
+    if not inputs["x"].is_floating_point():
+        inputs["x"] = inputs["x"].long()
+    if mode == "channels_last" and inputs["x"].dim() == 4:
         model = model.to(memory_format=torch.channels_last)
         inputs["x"] = inputs["x"].to(memory_format=torch.channels_last)
     model.train(kind == "train")

@@ -24,4 +24,12 @@ export { type AnyModule, Module } from './module.js';
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from './norm.js';
 export { Buffer, buffer, Parameter, parameter } from './parameter.js';
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.js';
+export {
+  GRU,
+  LSTM,
+  RNN,
+  type RNNOptions,
+} from './recurrent.js';
+export type { RecurrentOptions } from './recurrent-base.js';
+export { GRUCell, LSTMCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './recurrent-cell.js';
 export type { LoadReport, StateDict } from './state.js';
