@@ -13,7 +13,7 @@ import sys
 
 import torch
 
-from pytorch import layers, models
+from pytorch import layers, models, sequences
 
 PINNED = "2.13.0"
 
@@ -37,6 +37,7 @@ def main():
     write("mlp", models.mlp())
     write("resnet", models.resnet())
     write("layers", {"cases": layers.cases()})
+    write("sequences", {"cases": sequences.cases()})
 
 
 if __name__ == "__main__":
