@@ -6,113 +6,14 @@
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
 #include "cpu/gemm.h"
+#include "cpu/gemm_direct_block.h"
+#include "cpu/gemm_dot.h"
 #include "cpu/gemv.h"
-#include "cpu/iterate.h"
+#include "cpu/products.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
-
-/** A matrix product, or many of the same size: the walk over the leading dimensions gives where each one begins. */
-struct Products {
-  int64_t m, n, k;
-  int64_t a_row, a_step;  // steps in elements: from row to row and within a row
-  int64_t b_row, b_step;
-  int64_t out_row, out_step;
-  Walk<3> batch;     // out, a, b
-  const View* bias;  // one number a column of out, or null
-
-  int64_t count() const { return batch.elements(); }
-};
-
-/** The leading dimensions of a matrix operand. */
-View leading(const View& v) {
-  View out = v;
-  out.ndim = max_of(v.ndim - 2, 0);
-  return out;
-}
-
-/** While b is the same for all products of a dimension and a's and out's rows go on evenly there, it only means more
- * rows. */
-void fold_rows(Products& p) {
-  Walk<3>& w = p.batch;
-  while (w.ndim > 0) {
-    const int d = w.ndim - 1;
-    const bool even = p.m == 1 || (w.strides[1][d] == p.m * p.a_row && w.strides[0][d] == p.m * p.out_row);
-    if (w.strides[2][d] != 0 || !even) break;
-    if (p.m == 1) {
-      p.out_row = w.strides[0][d];
-      p.a_row = w.strides[1][d];
-    }
-    p.m *= w.shape[d];
-    --w.ndim;
-  }
-  if (w.ndim == 0) {
-    w.ndim = 1;
-    w.shape[0] = 1;
-    for (int i = 0; i < 3; ++i) w.strides[i][0] = 0;
-  }
-}
-
-Products products_of(const View& a, const View& b, const View& out) {
-  const auto size = [](const View& v, int from_end) { return v.ndim < from_end ? 1 : v.shape[v.ndim - from_end]; };
-  const auto step = [](const View& v, int from_end) { return v.ndim < from_end ? 0 : v.strides[v.ndim - from_end]; };
-  Products p;
-  p.m = size(a, 2), p.k = size(a, 1), p.n = size(b, 1);
-  p.a_row = step(a, 2), p.a_step = step(a, 1);
-  p.b_row = step(b, 2), p.b_step = step(b, 1);
-  p.out_row = step(out, 2), p.out_step = step(out, 1);
-  const View out_lead = leading(out), a_lead = leading(a), b_lead = leading(b);
-  p.batch = make_walk<3>({&out_lead, &a_lead, &b_lead});
-  p.bias = nullptr;
-  fold_rows(p);
-  return p;
-}
-
-Products products_of_matmul(const Call& c) { return products_of(c.in[0], c.in[1], c.out[0]); }
-
-Products products_of_linear(const Call& c) {
-  View weight = c.in[1];  // [N, K], read as [K, N]
-  for (int d = 0; d < 2; ++d) {
-    weight.shape[d] = c.in[1].shape[1 - d];
-    weight.strides[d] = c.in[1].strides[1 - d];
-  }
-  // A vector x is a matrix of one row.
-  Products p = products_of(c.in[0], weight, c.out[0]);
-  p.bias = c.n_in > 2 ? &c.in[2] : nullptr;
-  return p;
-}
-
-/** Offsets in elements of product number i in out, a and b. */
-void offsets_of(const Walk<3>& w, int64_t i, int64_t (&at)[3]) {
-  for (int64_t& o : at) o = 0;
-  for (int d = w.ndim - 1; d >= 0; --d) {
-    for (int k = 0; k < 3; ++k) at[k] += i % w.shape[d] * w.strides[k][d];
-    i /= w.shape[d];
-  }
-}
-
-/** one(ctx, offsets) for every product: all threads on one after another, or, when they are many and small, one each.
- */
-template <class T, class F>
-void for_products(const Call& c, const Products& p, const F& one) {
-  const int64_t count = p.count(), work = max_of<int64_t>(1, p.m * p.n * p.k);
-  int64_t at[3];
-  if (count == 1 || c.ctx->threads == 1 || count < c.ctx->threads || work > 16 * Blocking<T>::worth_sharing) {
-    for (int64_t i = 0; i < count; ++i) {
-      offsets_of(p.batch, i, at);
-      one(false, at);
-    }
-    return;
-  }
-  parallel_for(c.ctx, count, ceil_div(Blocking<T>::worth_sharing, work), [&](int64_t from, int64_t to) {
-    int64_t mine[3];
-    for (int64_t i = from; i < to; ++i) {
-      offsets_of(p.batch, i, mine);
-      one(true, mine);
-    }
-  });
-}
 
 // ---- packed: two matrices
 
@@ -136,6 +37,90 @@ void multiply_packed(const Call& c, const Products& p) {
     const auto slot = slots.take();
     multiply_serial(one, slot.data);
     slots.give_back(slot);
+  });
+}
+
+// ---- direct: factors read where they lie
+
+template <class T>
+void multiply_direct(const Call& c, const Products& p) {
+  const T* bias = p.bias == nullptr ? nullptr : dense_vector<T>(c.ctx, *p.bias);
+  DirectProduct<T> one = {p.m,
+                          p.n,
+                          p.k,
+                          {c.in[0].as<const T>(), p.a_row, p.a_step},
+                          {c.in[1].as<const T>(), p.b_step, p.b_row},
+                          c.out[0].as<T>(),
+                          p.out_row,
+                          {bias == nullptr ? Start::zero : Start::column_bias, bias}};
+  const int64_t count = p.count(), work = p.m * p.n * p.k;
+  if (count == 0 || p.m == 0 || p.n == 0) return;
+  const bool shared = count < 4 * c.ctx->threads && work >= Blocking<T>::worth_sharing;
+  const DirectSteps<T> steps(one, shared ? c.ctx->threads : 1);
+  constexpr int64_t few = 16 * 1024 / static_cast<int64_t>(sizeof(T));  // small products need no allocation
+  if (count == 1 && !shared && steps.elements() <= few) {
+    alignas(64) T workspace[few];
+    return multiply_direct_part(one, steps, Part(0, p.m), Part(0, steps.vectors), workspace);
+  }
+  const auto product = [&](int64_t i) {
+    int64_t at[3];
+    offsets_of(p.batch, i, at);
+    DirectProduct<T> mine = one;
+    mine.c += at[0], mine.a.data += at[1], mine.b.data += at[2];
+    return mine;
+  };
+  if (steps.depth_items > 1) {
+    for (int64_t i = 0; i < count; ++i) multiply_direct_depth(c.ctx, product(i), steps);
+    return;
+  }
+  const Slots<T> slots(c.ctx, steps.elements());
+  const int64_t each = steps.items();
+  const auto items = [&](int64_t from, int64_t to) {
+    const auto slot = slots.take();
+    for (int64_t i = from; i < to; ++i) {
+      const int64_t item = i % each;
+      multiply_direct_part(product(i / each), steps, Part(p.m, steps.row_items, item / steps.column_items),
+                           Part(steps.vectors, steps.column_items, item % steps.column_items), slot.data);
+    }
+    slots.give_back(slot);
+  };
+  if (each > 1) return parallel_each(c.ctx, count * each, [&](int64_t i) { items(i, i + 1); });
+  parallel_for(c.ctx, count, ceil_div(Blocking<T>::worth_sharing, max_of<int64_t>(1, work)), items);
+}
+
+// ---- dots: few rows, and both factors lie along the depth (a small batch through a layer of weights)
+
+template <class T>
+void multiply_dots(const Call& c, const Products& p) {
+  const T* bias = p.bias == nullptr ? nullptr : dense_vector<T>(c.ctx, *p.bias);
+  constexpr int64_t width = DotTile::columns;
+  const int64_t groups = ceil_div(p.n, width), panels = ceil_div(p.m, DotTile::rows);
+  // A panel of A and four rows of B of this depth are 40 KiB or less: they stay in the first-level cache.
+  const int64_t parts = max_of<int64_t>(1, ceil_div(p.k, Blocking<T>::depth * 2));
+  const int64_t offsets[width] = {0, p.b_step, 2 * p.b_step, 3 * p.b_step};
+  const auto some = [&](const int64_t* at, int64_t from, int64_t to) {
+    T* const out = c.out[0].as<T>() + at[0];
+    for (int64_t i = 0; i < p.m; ++i)
+      for (int64_t j = from * width; j < min_of(p.n, to * width); ++j)
+        out[i * p.out_row + j] = bias == nullptr ? T(0) : bias[j];
+    for (int64_t part = 0; part < parts; ++part) {
+      const Part k(p.k, parts, part);
+      for (int64_t group = from; group < to; ++group) {
+        const int64_t j = group * width;
+        for (int64_t panel = 0; panel < panels; ++panel) {
+          const Part rows(p.m, panels, panel);
+          const DotPiece<T> piece = {c.in[0].as<const T>() + at[1] + rows.from * p.a_row + k.from,
+                                     c.in[1].as<const T>() + at[2] + j * p.b_step + k.from, k.size()};
+          dot_function<T>(static_cast<int>(rows.size()), static_cast<int>(min_of(width, p.n - j)))(
+              {&piece, 1, p.a_row, offsets, out + rows.from * p.out_row + j, p.out_row});
+        }
+      }
+    }
+  };
+  for_products<T>(c, p, [&](bool alone, const int64_t* at) {
+    if (alone) return some(at, 0, groups);
+    parallel_for(c.ctx, groups, ceil_div(kGrain, max_of<int64_t>(1, p.k * width)),
+                 [&](int64_t from, int64_t to) { some(at, from, to); });
   });
 }
 
@@ -236,17 +221,52 @@ void multiply_plain(const Call& c, const Products& p) {
 
 // ---- the lists
 
+bool is_float(const Call& c) { return c.in[0].dtype == DType::f32 || c.in[0].dtype == DType::f64; }
+
 template <Products (*Of)(const Call&)>
 bool fits_vector(const Call& c) {
+  if (!is_float(c)) return false;
   const Products p = Of(c);
-  return (c.in[0].dtype == DType::f32 || c.in[0].dtype == DType::f64) && (p.m == 1 || p.n == 1);
+  return p.m == 1 || p.n == 1;
 }
-bool fits_packed(const Call& c) { return c.in[0].dtype == DType::f32 || c.in[0].dtype == DType::f64; }
+
+/** Dots need no copies, but add up lanes at their end: worth it for a few panels of rows, and sums of some length. */
+template <Products (*Of)(const Call&)>
+bool fits_dots(const Call& c) {
+  if (!is_float(c)) return false;
+  const Products p = Of(c);
+  return p.m <= 5 * DotTile::rows && p.k >= 16 * 1024 / kVectorBytes && p.a_step == 1 && p.b_row == 1 &&
+         p.out_step == 1;
+}
+
+/** Above, packing costs less than what strided reads of B, and of a transposed A, lose in caches and page tables. */
+template <Products (*Of)(const Call&)>
+bool fits_direct(const Call& c) {
+  constexpr int64_t near_a = 2 * 1024 * 1024, near_b = 4 * 1024 * 1024, narrow = 64, low = 128;
+  if (!is_float(c)) return false;
+  const Products p = Of(c);
+  if (p.out_step != 1) return false;
+  if (p.n <= narrow || p.m <= low) return true;
+  const int64_t size = static_cast<int64_t>(item_size(c.in[0].dtype));
+  return p.n * p.k * size <= near_b && (p.a_step == 1 || p.m * p.k * size <= near_a);
+}
+
+bool fits_packed(const Call& c) { return is_float(c); }
 
 template <Products (*Of)(const Call&)>
 void run_vector(const Call& c) {
   const Products p = Of(c);
   with_floats(c.in[0].dtype, [&](auto tag) { multiply_vector<typename decltype(tag)::type>(c, p); });
+}
+template <Products (*Of)(const Call&)>
+void run_dots(const Call& c) {
+  const Products p = Of(c);
+  with_floats(c.in[0].dtype, [&](auto tag) { multiply_dots<typename decltype(tag)::type>(c, p); });
+}
+template <Products (*Of)(const Call&)>
+void run_direct(const Call& c) {
+  const Products p = Of(c);
+  with_floats(c.in[0].dtype, [&](auto tag) { multiply_direct<typename decltype(tag)::type>(c, p); });
 }
 template <Products (*Of)(const Call&)>
 void run_packed(const Call& c) {
@@ -261,11 +281,12 @@ void run_plain(const Call& c) {
     refuse_dtype(c, c.in[0].dtype);
 }
 
-#define ATHANOR_PRODUCT_KERNELS(of)                                                         \
-  {                                                                                         \
-    {"vector", fits_vector<of>, run_vector<of>}, {"packed", fits_packed, run_packed<of>}, { \
-      "plain", nullptr, run_plain<of>                                                       \
-    }                                                                                       \
+#define ATHANOR_PRODUCT_KERNELS(of)                                                             \
+  {                                                                                             \
+    {"vector", fits_vector<of>, run_vector<of>}, {"dots", fits_dots<of>, run_dots<of>},         \
+        {"direct", fits_direct<of>, run_direct<of>}, {"packed", fits_packed, run_packed<of>}, { \
+      "plain", nullptr, run_plain<of>                                                           \
+    }                                                                                           \
   }
 
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);

@@ -84,12 +84,15 @@ TEST(matmul_is_right_for_every_small_size) {
 }
 
 TEST(matmul_is_right_on_every_blocking_path) {
-  const int64_t sizes[][3] = {{300, 33, 600},  // many rows: items pack their rows
-                              {29, 517, 300},  // many columns
-                              {100, 90, 700},  // few tiles: both factors packed first
-                              {13, 30, 9000},  // one tile and a long depth: the depth is shared out
-                              {200, 300, 513}, {1, 3000, 70},  {3000, 1, 70},
-                              {1, 5, 40000},   {1, 1, 100000}, {700, 700, 3}};
+  const int64_t sizes[][3] = {
+      {300, 33, 600},  // many rows: items pack their rows
+      {29, 517, 300},  // many columns
+      {100, 90, 700},  // few tiles: both factors packed first
+      {13, 30, 9000},  // one tile and a long depth: the depth is shared out
+      {200, 300, 513}, {1, 3000, 70},     {3000, 1, 70},  {1, 5, 40000},
+      {1, 1, 100000},  {700, 700, 3},     {33, 20, 7000},  // small with a long depth: the depth is shared out
+      {17, 2000, 600},                                     // several blocks of columns and of the depth
+      {300, 70, 1100}, {1100, 1040, 1030}};
   for (const auto& s : sizes)
     for (int way = 0; way < 4; ++way)
       for (int threads : {1, 3}) {

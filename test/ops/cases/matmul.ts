@@ -13,6 +13,7 @@ export const cases: Record<string, Case[]> = {
     product([15, 9], [9, 33]), // ragged tiles
     product([29, 70], [70, 17]),
     product([3, 300], [300, 2]), // more than one cut of the depth
+    product([1, 300], [300, 6]), // transposed, both lie along a long depth
     product([2, 3, 4], [2, 4, 5]),
     product([3, 2, 4], [4, 5]), // one matrix for all
     product([2, 4], [3, 4, 5]),
