@@ -58,6 +58,7 @@ export {
   type TraceEvent,
 } from './lab/index.js';
 export { keep, type MemoryReport, memory, resetPeakMemory, setMemoryLimit, tidy, trimMemory } from './memory.js';
+export * as models from './models/index.js';
 export * as nn from './nn/index.js';
 export { elu, type GeluOptions, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from './ops/activation.js';
 export { argmax, argmin } from './ops/argmax.js';

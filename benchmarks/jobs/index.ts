@@ -2,6 +2,15 @@ import type { Job } from './job.js';
 import { trainLenet5 } from './lenet5.js';
 import { trainLstm } from './lstm.js';
 import { inferMlp, trainMlp, trainTiny } from './mlp.js';
+import { inferResnet18, trainResnet20 } from './resnet.js';
 
 /** The jobs, in the order of the tables. */
-export const jobs: readonly Job[] = [trainTiny, trainMlp, trainLenet5, trainLstm, inferMlp];
+export const jobs: readonly Job[] = [
+  trainTiny,
+  trainMlp,
+  trainLenet5,
+  trainResnet20,
+  trainLstm,
+  inferResnet18,
+  inferMlp,
+];

@@ -24,6 +24,58 @@ def lenet5():
         nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
 
 
+def conv(inputs, outputs, kernel, stride):
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1, self.bn1 = conv(inputs, outputs, 3, stride), nn.BatchNorm2d(outputs)
+        self.conv2, self.bn2 = conv(outputs, outputs, 3, 1), nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if inputs != outputs:
+            self.downsample = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        past = x if self.downsample is None else self.downsample(x)
+        return self.relu(self.bn2(self.conv2(y)) + past)
+
+
+def stage(inputs, outputs, blocks, stride):
+    return nn.Sequential(*(BasicBlock(inputs if i == 0 else outputs, outputs, stride if i == 0 else 1)
+                           for i in range(blocks)))
+
+
+class ResNet20(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = conv(3, 16, 3, 1), nn.BatchNorm2d(16)
+        self.layer1, self.layer2, self.layer3 = stage(16, 16, 3, 1), stage(16, 32, 3, 2), stage(32, 64, 3, 2)
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = self.layer3(self.layer2(self.layer1(y)))
+        return self.fc(F.adaptive_avg_pool2d(y, 1).flatten(1))
+
+
+class ResNet18(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.bn1 = conv(3, 64, 7, 2), nn.BatchNorm2d(64)
+        self.layer1, self.layer2 = stage(64, 64, 2, 1), stage(64, 128, 2, 2)
+        self.layer3, self.layer4 = stage(128, 256, 2, 2), stage(256, 512, 2, 2)
+        self.fc = nn.Linear(512, 1000)
+
+    def forward(self, x):
+        y = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
+        y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
+        return self.fc(F.adaptive_avg_pool2d(y, 1).flatten(1))
+
+
 class CharLstm(nn.Module):
     def __init__(self):
         super().__init__()
@@ -36,12 +88,16 @@ class CharLstm(nn.Module):
         return self.out(output.flatten(0, 1))
 
 
-MODELS = {"tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5, "lstm": CharLstm}
+MODELS = {
+    "tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5, "lstm": CharLstm, "resnet20": ResNet20,
+    "resnet18": ResNet18,
+}
 
 OPTIMIZERS = {
     "tiny": lambda p: torch.optim.SGD(p, lr=0.01),
     "mlp": lambda p: torch.optim.Adam(p, lr=0.001),
     "lenet5": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
+    "resnet20": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "lstm": lambda p: torch.optim.Adam(p, lr=0.002),
 }
 
