@@ -13,8 +13,9 @@ template <class F, class T, class R, int Parameters>
 void binary_loop(int64_t n, const double* attrs, void* to, const void* const* in, bool streams) {
   const T *a = static_cast<const T*>(in[0]), *b = static_cast<const T*>(in[1]);
   const T p = Parameters > 0 ? static_cast<T>(attrs[0]) : T(0), q = Parameters > 1 ? static_cast<T>(attrs[1]) : T(0);
-  write_elements(n, static_cast<R*>(to), streams,
-                 [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(a[i], b[i], p, q); });
+  write_elements(
+      n, static_cast<R*>(to), streams,
+      [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(a[i], b[i], p, q); }, a, b);
 }
 
 /** out = F(a, b) in blocks: one with a pair that is not usual is computed by F's other expression, pair by pair. */
@@ -28,8 +29,10 @@ void divide_loop(int64_t n, const double*, void* to, const void* const* in, bool
 #pragma omp simd reduction(| : unusual)
     for (int64_t i = begin; i < end; ++i) unusual |= F::usual(a[i], b[i]) ? 0 : 1;
     if (unusual == 0) {
-      write_elements(end - begin, out + begin, streams,
-                     [&](int64_t i) __attribute__((always_inline)) { return F::apply(a[begin + i], b[begin + i]); });
+      write_elements(
+          end - begin, out + begin, streams,
+          [&](int64_t i) __attribute__((always_inline)) { return F::apply(a[begin + i], b[begin + i]); }, a + begin,
+          b + begin);
     } else {
       for (int64_t i = begin; i < end; ++i) out[i] = F::usual(a[i], b[i]) ? F::apply(a[i], b[i]) : F::rare(a[i], b[i]);
     }
@@ -41,8 +44,9 @@ template <class F, class T>
 void ternary_loop(int64_t n, const double*, void* to, const void* const* in, bool streams) {
   const uint8_t* c = static_cast<const uint8_t*>(in[0]);  // as bool the compiler would not make a vector mask of it
   const T *a = static_cast<const T*>(in[1]), *b = static_cast<const T*>(in[2]);
-  write_elements(n, static_cast<T*>(to), streams,
-                 [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(c[i] != 0, a[i], b[i]); });
+  write_elements(
+      n, static_cast<T*>(to), streams,
+      [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(c[i] != 0, a[i], b[i]); }, c, a, b);
 }
 
 /** Whether an integer operand holds a 0; false for floats, which have a result for it. */

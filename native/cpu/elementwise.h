@@ -92,9 +92,9 @@ template <class F, class T, class R>
 ATHANOR_ALWAYS_INLINE void run_unary(const Call& c) {
   run_elementwise<1>(c, [](int64_t n, const double*, void* to, const void* const* in, bool streams) {
     const T* x = static_cast<const T*>(in[0]);
-    write_elements(n, static_cast<R*>(to), streams, [&](int64_t i) __attribute__((always_inline)) {
-      return static_cast<R>(F::template apply<T>(x[i]));
-    });
+    write_elements(
+        n, static_cast<R*>(to), streams,
+        [&](int64_t i) __attribute__((always_inline)) { return static_cast<R>(F::template apply<T>(x[i])); }, x);
   });
 }
 

@@ -11,11 +11,11 @@ namespace ATHANOR_ISA {
 constexpr int64_t kGrain = 16384;
 
 template <class T>
-ATHANOR_ALWAYS_INLINE T min_of(T a, T b) {
+ATHANOR_ALWAYS_INLINE constexpr T min_of(T a, T b) {
   return a < b ? a : b;
 }
 template <class T>
-ATHANOR_ALWAYS_INLINE T max_of(T a, T b) {
+ATHANOR_ALWAYS_INLINE constexpr T max_of(T a, T b) {
   return a < b ? b : a;
 }
 ATHANOR_ALWAYS_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

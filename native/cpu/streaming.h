@@ -20,6 +20,15 @@ namespace ATHANOR_ISA {
  */
 constexpr int64_t kStreamFrom = int64_t{24} << 20;
 
+/** How many bytes ahead of their use inputs are asked for. */
+constexpr int64_t kAhead = 2048;
+
+/** Asks for the lines of `Bytes` bytes, kAhead from here. What lies beyond an array is asked for in vain. */
+template <int64_t Bytes, class T>
+ATHANOR_ALWAYS_INLINE void prefetch_bytes(const T* from) {
+  for (int64_t b = 0; b < Bytes; b += 64) __builtin_prefetch(reinterpret_cast<const char*>(from) + kAhead + b);
+}
+
 /** Stores a register at a multiple of its size, past the caches. store_fence() must follow before another thread looks.
  */
 template <class T>
@@ -62,24 +71,25 @@ ATHANOR_ALWAYS_INLINE void for_streamed_rows(Context* ctx, const Walk<N>& w, int
 }
 
 /**
- * Stores vector_at(i), elements i and following, until `to` has n; n is at least a register's worth, and `to` must not
- * overlap what is read. The first and the last register overlap their neighbours, so that every element is computed by
+ * n elements for `to`, made by vectors_at(i, block) `Together` registers at a time; n is at least that, and `to` must
+ * not overlap what is read. The first and the last block overlap their neighbours, so that every element is computed by
  * the same instructions wherever a piece begins.
  */
-template <class R, class F>
-ATHANOR_ALWAYS_INLINE void stream_vectors(int64_t n, R* to, const F& vector_at) {
-  constexpr int64_t lanes = Lanes<R>::count;
+template <int Together, class R, class F>
+ATHANOR_ALWAYS_INLINE void stream_blocks(int64_t n, R* to, const F& vectors_at) {
+  constexpr int64_t lanes = Lanes<R>::count, size = Together * lanes;
   const uintptr_t past = reinterpret_cast<uintptr_t>(to) % kVectorBytes;
-  int64_t next = lanes - static_cast<int64_t>(past / sizeof(R));
-  for (int64_t i = 0;; next += lanes) {
-    const typename Lanes<R>::type v = vector_at(i);
+  int64_t next = size - static_cast<int64_t>(past / sizeof(R));
+  for (int64_t i = 0;; next += size) {
+    R block[size];  // registers, once compiled
+    vectors_at(i, block);
     if (reinterpret_cast<uintptr_t>(to + i) % kVectorBytes == 0) {
-      stream_lanes(to + i, v);
+      for (int64_t k = 0; k < size; k += lanes) stream_lanes(to + i + k, load_lanes<R>(block + k));
     } else {
-      store_lanes(to + i, v);
+      for (int64_t k = 0; k < size; k += lanes) store_lanes(to + i + k, load_lanes<R>(block + k));
     }
-    if (i == n - lanes) return;
-    i = min_of(next, n - lanes);
+    if (i == n - size) return;
+    i = min_of(next, n - size);
   }
 }
 
@@ -91,20 +101,36 @@ ATHANOR_ALWAYS_INLINE void stream_bytes(void* to, const void* from, int64_t n) {
     return;
   }
   const Byte* x = static_cast<const Byte*>(from);
-  stream_vectors(n, static_cast<Byte*>(to), [&](int64_t i) { return load_lanes<Byte>(x + i); });
+  stream_blocks<1>(n, static_cast<Byte*>(to), [&](int64_t i, Byte* block) __attribute__((always_inline)) {
+    store_lanes(block, load_lanes<Byte>(x + i));
+  });
 }
 
-/** to[i] = f(i) for i < n, past the caches if `streams`. */
-template <class R, class F>
-ATHANOR_ALWAYS_INLINE void write_elements(int64_t n, R* to, bool streams, const F& f) {
+template <class... In>
+constexpr int64_t kNarrowest = 0;
+template <class First>
+constexpr int64_t kNarrowest<First> = sizeof(First);
+template <class First, class Second, class... In>
+constexpr int64_t kNarrowest<First, Second, In...> = min_of<int64_t>(sizeof(First), kNarrowest<Second, In...>);
+
+/**
+ * to[i] = f(i) for i < n, past the caches if `streams`; f reads element i of each of `in`. Streamed loops ask for what
+ * they read ahead of time: while a long expression is computed the processor does not look far enough ahead by itself.
+ */
+template <class R, class F, class... In>
+ATHANOR_ALWAYS_INLINE void write_elements(int64_t n, R* to, bool streams, const F& f,
+                                          [[maybe_unused]] const In*... in) {
   if constexpr (sizeof(R) >= 4) {
-    constexpr int64_t lanes = Lanes<R>::count;
-    if (streams && n >= lanes) {
-      stream_vectors(n, to, [&](int64_t i) __attribute__((always_inline)) {
-        R block[lanes];  // a register, once compiled
+    // As many as fill a register of the narrowest operand: with fewer, all are taken through halves of registers.
+    constexpr int together =
+        sizeof...(In) == 0 ? 1
+                           : static_cast<int>(max_of<int64_t>(1, sizeof(R) / max_of<int64_t>(1, kNarrowest<In...>)));
+    constexpr int64_t size = together * Lanes<R>::count;
+    if (streams && n >= size) {
+      stream_blocks<together>(n, to, [&](int64_t i, R* block) __attribute__((always_inline)) {
+        (prefetch_bytes<size* static_cast<int64_t>(sizeof(In))>(in + i), ...);
 #pragma omp simd
-        for (int64_t j = 0; j < lanes; ++j) block[j] = f(i + j);
-        return load_lanes<R>(block);
+        for (int64_t j = 0; j < size; ++j) block[j] = f(i + j);
       });
       return;
     }

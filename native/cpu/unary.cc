@@ -12,8 +12,9 @@ template <class F, class T, class R, int Parameters>
 void unary_loop(int64_t n, const double* attrs, void* to, const void* const* in, bool streams) {
   const T* x = static_cast<const T*>(in[0]);
   const T p = Parameters > 0 ? static_cast<T>(attrs[0]) : T(0), q = Parameters > 1 ? static_cast<T>(attrs[1]) : T(0);
-  write_elements(n, static_cast<R*>(to), streams,
-                 [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(x[i], p, q); });
+  write_elements(
+      n, static_cast<R*>(to), streams,
+      [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(x[i], p, q); }, x);
 }
 
 /** The same in blocks: one with an element that is not usual is computed by F's other expression, element by element.
@@ -28,8 +29,9 @@ void rare_loop(int64_t n, const double*, void* to, const void* const* in, bool s
 #pragma omp simd reduction(| : unusual)
     for (int64_t i = begin; i < end; ++i) unusual |= F::usual(x[i]) ? 0 : 1;
     if (unusual == 0) {
-      write_elements(end - begin, out + begin, streams,
-                     [&](int64_t i) __attribute__((always_inline)) { return F::apply(x[begin + i]); });
+      write_elements(
+          end - begin, out + begin, streams,
+          [&](int64_t i) __attribute__((always_inline)) { return F::apply(x[begin + i]); }, x + begin);
     } else {
       for (int64_t i = begin; i < end; ++i) out[i] = F::usual(x[i]) ? F::apply(x[i]) : F::rare(x[i]);
     }

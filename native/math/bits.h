@@ -65,14 +65,30 @@ ATHANOR_ALWAYS_INLINE T with_sign(T x, T sign) {
   return from_bits<T>((bits(x) & ~Format<T>::sign) | (bits(sign) & Format<T>::sign));
 }
 
-/** c0 + c1 x + c2 x^2 + ... */
+/**
+ * c0 + c1 x + c2 x^2 + ..., four terms at a time: with one term after the other, the next element's work would have to
+ * begin before this one's is done further ahead than a processor looks.
+ */
 template <class T>
 ATHANOR_ALWAYS_INLINE T poly(T, double c0) {
   return static_cast<T>(c0);
 }
+template <class T>
+ATHANOR_ALWAYS_INLINE T poly(T x, double c0, double c1) {
+  return static_cast<T>(c0) + x * static_cast<T>(c1);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T poly(T x, double c0, double c1, double c2) {
+  return poly(x, c0, c1) + x * x * static_cast<T>(c2);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T poly(T x, double c0, double c1, double c2, double c3) {
+  return poly(x, c0, c1) + x * x * poly(x, c2, c3);
+}
 template <class T, class... Rest>
-ATHANOR_ALWAYS_INLINE T poly(T x, double c0, Rest... rest) {
-  return static_cast<T>(c0) + x * poly(x, rest...);
+ATHANOR_ALWAYS_INLINE T poly(T x, double c0, double c1, double c2, double c3, Rest... rest) {
+  const T square = x * x;
+  return poly(x, c0, c1, c2, c3) + square * square * poly(x, rest...);
 }
 
 /** `x` held within [low, high]; nan stays. */
