@@ -119,7 +119,15 @@ export {
 } from './ops/loss.js';
 export type { Indices } from './ops/make/indices.js';
 export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
-export { type BatchNormOptions, batchNorm, layerNorm } from './ops/norm.js';
+export {
+  type BatchNormOptions,
+  batchNorm,
+  groupNorm,
+  type ItemNormOptions,
+  instanceNorm,
+  layerNorm,
+  rmsNorm,
+} from './ops/norm.js';
 export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';
 export { type AvgPoolOptions, adaptiveAvgPool2d, avgPool2d, type MaxPoolOptions, maxPool2d } from './ops/pool.js';
 export {

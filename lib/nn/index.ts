@@ -21,7 +21,16 @@ export type { LayerOptions } from './layer.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss } from './loss.js';
 export { type AnyModule, Module } from './module.js';
-export { BatchNorm1d, BatchNorm2d, type BatchNormOptions, LayerNorm, type LayerNormOptions } from './norm.js';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  type BatchNormOptions,
+  LayerNorm,
+  type LayerNormOptions,
+  RMSNorm,
+  type RMSNormOptions,
+} from './norm.js';
+export { GroupNorm, type GroupNormOptions, InstanceNorm1d, InstanceNorm2d } from './norm-groups.js';
 export { Buffer, buffer, Parameter, parameter } from './parameter.js';
 export { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from './pooling.js';
 export {

@@ -1,7 +1,7 @@
 // Normalisation layers. N batch, C channels (features), L length, H height, W width.
 import { withModes } from '../context.js';
 import { fail, show } from '../errors.js';
-import { batchNorm, layerNorm } from '../ops/norm.js';
+import { batchNorm, layerNorm, rmsNorm } from '../ops/norm.js';
 import { formatShape, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkFloat, checkNumber, checkOptions } from './check.js';
@@ -23,13 +23,16 @@ export interface BatchNormOptions extends LayerOptions {
   readonly affine?: boolean;
   /** Whether running statistics are kept for evaluating; if not, those of the batch are used always. Default true. */
   readonly trackRunningStats?: boolean;
+  /** 'relu': max(0, y) comes out, in the same pass over memory. Default null: y itself. */
+  readonly activation?: 'relu' | null;
 }
 
-const defaults = { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true };
+const defaults = { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true, activation: null };
 
 abstract class BatchNorm extends Module {
   readonly eps: number;
   readonly momentum: number | null;
+  readonly activation: 'relu' | null;
   /** [C], or null. */
   readonly weight: Parameter | null;
   /** [C], or null. */
@@ -41,18 +44,20 @@ abstract class BatchNorm extends Module {
   /** How many batches the running statistics have seen; int32. */
   readonly numBatchesTracked: Buffer | null;
 
-  /** Throws on sizes that are not positive whole numbers, numbers out of range, and unknown options. */
+  /** Throws on sizes that are not positive whole numbers, values out of range, and unknown options. */
   constructor(
     readonly numFeatures: number,
     options: BatchNormOptions = {},
   ) {
     super();
     const { name } = new.target;
-    checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', ...layerOptions]);
-    const { eps, momentum, affine, trackRunningStats } = { ...defaults, ...options };
+    checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'activation', ...layerOptions]);
+    const { eps, momentum, affine, trackRunningStats, activation } = { ...defaults, ...options };
     const shape = [checkCount(name, 'numFeatures', numFeatures)];
     this.eps = checkNumber(name, 'eps', eps, 0);
     this.momentum = momentum === null ? null : checkNumber(name, 'momentum', momentum, 0, 1);
+    if (activation !== null && activation !== 'relu') fail(name, "activation must be 'relu' or null", show(activation));
+    this.activation = activation;
     const dtype = checkFloat(name, options);
     const learns = checkFlag(name, 'affine', affine);
     this.weight = learns ? newParameter(name, shape, options, 1) : null;
@@ -85,21 +90,23 @@ abstract class BatchNorm extends Module {
     if (!(x instanceof Tensor)) fail(name, 'the input must be a tensor', show(x));
     const { what, fits } = this.takes(x.shape);
     if (!fits) fail(name, `the input must be ${what}`, formatShape(x.shape));
-    const { eps, momentum, weight, bias, runningMean, runningVar, numBatchesTracked } = this;
+    const { eps, momentum, weight, bias, runningMean, runningVar, numBatchesTracked, activation } = this;
     if (runningMean === null || runningVar === null || numBatchesTracked === null) {
-      return batchNorm(x, null, null, weight, bias, { training: true, eps });
+      return batchNorm(x, null, null, weight, bias, { training: true, eps, activation });
     }
-    if (!this.training) return batchNorm(x, runningMean, runningVar, weight, bias, { eps });
+    if (!this.training) return batchNorm(x, runningMean, runningVar, weight, bias, { eps, activation });
     // A mean over all batches moves by 1 / count; the count is not read, only computed with.
     const share = momentum ?? shareOfNext(numBatchesTracked, runningMean);
-    const out = batchNorm(x, runningMean, runningVar, weight, bias, { training: true, eps, momentum: share });
+    const how = { training: true, eps, momentum: share, activation };
+    const out = batchNorm(x, runningMean, runningVar, weight, bias, how);
     numBatchesTracked.add_(1);
     return out;
   }
 
   override extraRepr(): string {
-    const { eps, momentum } = this;
-    const options = { eps, momentum, affine: this.weight !== null, trackRunningStats: this.runningMean !== null };
+    const { eps, momentum, activation } = this;
+    const [affine, trackRunningStats] = [this.weight !== null, this.runningMean !== null];
+    const options = { eps, momentum, affine, trackRunningStats, activation };
     return formatArguments([this.numFeatures], options, defaults);
   }
 }
@@ -130,6 +137,15 @@ export class BatchNorm2d extends BatchNorm {
   }
 }
 
+/** The sizes of the last axes that a layer normalises over. */
+function sizesOf(op: string, normalizedShape: number | Shape): number[] {
+  const sizes = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape];
+  if (sizes.length === 0) fail(op, 'normalizedShape must have at least one size', '[]');
+  return sizes.map((size) => checkCount(op, 'normalizedShape', size));
+}
+
+const shown = (sizes: Shape) => (sizes.length === 1 ? sizes[0] : formatShape(sizes));
+
 /** Options of {@link LayerNorm}. */
 export interface LayerNormOptions extends LayerOptions {
   /** Added to the variance. Default 1e-5. */
@@ -157,9 +173,8 @@ export class LayerNorm extends Module {
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
     super();
     checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', ...layerOptions]);
-    const sizes = Array.isArray(normalizedShape) ? [...normalizedShape] : [normalizedShape];
-    if (sizes.length === 0) fail('LayerNorm', 'normalizedShape must have at least one size', '[]');
-    this.normalizedShape = sizes.map((size) => checkCount('LayerNorm', 'normalizedShape', size));
+    const sizes = sizesOf('LayerNorm', normalizedShape);
+    this.normalizedShape = sizes;
     this.eps = checkNumber('LayerNorm', 'eps', options.eps ?? 1e-5, 0);
     const learns = checkFlag('LayerNorm', 'elementwiseAffine', options.elementwiseAffine ?? true);
     const biased = checkFlag('LayerNorm', 'bias', options.bias ?? true);
@@ -179,8 +194,52 @@ export class LayerNorm extends Module {
 
   override extraRepr(): string {
     const { normalizedShape, eps, weight, bias } = this;
-    const shown = normalizedShape.length === 1 ? normalizedShape[0] : formatShape(normalizedShape);
     const options = { eps, elementwiseAffine: weight !== null, bias: weight === null || bias !== null };
-    return formatArguments([shown], options, { eps: 1e-5, elementwiseAffine: true, bias: true });
+    return formatArguments([shown(normalizedShape)], options, { eps: 1e-5, elementwiseAffine: true, bias: true });
+  }
+}
+
+/** Options of {@link RMSNorm}. */
+export interface RMSNormOptions extends LayerOptions {
+  /** Added to the mean square. Default null: the distance from 1 to the next number of the input's dtype. */
+  readonly eps?: number | null;
+  /** Whether there is a learnt weight. Default true. */
+  readonly elementwiseAffine?: boolean;
+}
+
+/**
+ * Divides each item by the root of the mean square over its last axes: y = x / √(mean(x²) + eps) weight.
+ * Zhang and Sennrich, "Root mean square layer normalization", 2019.
+ */
+export class RMSNorm extends Module {
+  /** Sizes of the axes normalised over. */
+  readonly normalizedShape: readonly number[];
+  readonly eps: number | null;
+  /** Of the normalised sizes, or null. */
+  readonly weight: Parameter | null;
+
+  /** Throws on sizes that are not positive whole numbers, an eps below 0, and unknown options. */
+  constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
+    super();
+    checkOptions('RMSNorm', options, ['eps', 'elementwiseAffine', ...layerOptions]);
+    this.normalizedShape = sizesOf('RMSNorm', normalizedShape);
+    const { eps = null, elementwiseAffine = true } = options;
+    this.eps = eps === null ? null : checkNumber('RMSNorm', 'eps', eps, 0);
+    const learns = checkFlag('RMSNorm', 'elementwiseAffine', elementwiseAffine);
+    this.weight = learns ? newParameter('RMSNorm', this.normalizedShape, options, 1) : null;
+  }
+
+  /** Weight 1. */
+  resetParameters(): void {
+    if (this.weight !== null) ones_(this.weight);
+  }
+
+  forward(x: Tensor): Tensor {
+    return rmsNorm(x, this.normalizedShape, this.weight, this.eps === null ? {} : { eps: this.eps });
+  }
+
+  override extraRepr(): string {
+    const options = { eps: this.eps, elementwiseAffine: this.weight !== null };
+    return formatArguments([shown(this.normalizedShape)], options, { eps: null, elementwiseAffine: true });
   }
 }

@@ -1,9 +1,11 @@
-// Normalisations, composed of reductions and arithmetic: gradients of any order come with them.
+// Normalisations: of channels over a batch, of the last axes of each item, and of groups of its channels.
 import { withModes } from '../context.js';
+import { apply, applyAll, type Operand } from '../dispatch.js';
 import { fail, show } from '../errors.js';
 import { checkInteger, formatShape, numel, type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { asFloat, checkFlag, checkObject, checkTensor } from './axes.js';
+import { batchNormEvalOp, batchNormOp, groupNormOp, layerNormOp, moveRunning, rmsNormOp } from './norm-rows.js';
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
@@ -14,6 +16,8 @@ export interface BatchNormOptions {
   readonly momentum?: number | Tensor;
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
+  /** 'relu': max(0, y) comes out, in the same pass over memory, forward and backward. Default null: y itself. */
+  readonly activation?: 'relu' | null;
 }
 
 function checkEps(op: string, eps: unknown): number {
@@ -28,26 +32,47 @@ function checkVector(op: string, what: string, t: Tensor | null | undefined, sha
   return t;
 }
 
-/** (x - mean) / sqrt(variance + eps) weight + bias, all of them shaped to broadcast against x. */
-function affine(centred: Tensor, variance: Tensor, eps: number, weight: Tensor | null, bias: Tensor | null): Tensor {
-  const scale = variance.add(eps).rsqrt();
-  const scaled = centred.mul(weight === null ? scale : scale.mul(weight));
-  return bias === null ? scaled : scaled.add(bias);
+/** The parameter in the dtype of x; the number that stands for it where there is none. */
+function parameter(
+  op: string,
+  what: string,
+  t: Tensor | null | undefined,
+  shape: Shape,
+  x: Tensor,
+  otherwise: number,
+): Operand {
+  return checkVector(op, what, t, shape)?.cast(x.dtype) ?? otherwise;
 }
 
-function moveRunning(running: Tensor, batch: Tensor, momentum: number | Tensor): void {
-  withModes({ grad: false }, () => {
-    const step = batch.detach().flatten().sub(running).mul(momentum);
-    running.add_(step);
-    step.dispose();
+/** Moves running statistics towards those of a batch, where gradients have no part in it. */
+function move(
+  running: readonly (Tensor | null)[],
+  batch: readonly Tensor[],
+  momentum: number | Tensor,
+  unbias: number,
+): void {
+  const made: Tensor[] = [];
+  withModes({ grad: false, scope: made }, () => {
+    const kept = running.flatMap((t, i) => (t === null ? [] : [{ t, i }]));
+    for (const dtype of new Set(kept.map(({ t }) => t.dtype))) {
+      const own = kept.filter(({ t }) => t.dtype === dtype);
+      moveRunning(
+        own.map(({ t }) => t),
+        own.map(({ t, i }) => batch[i].reshape(t.shape).cast(dtype)),
+        momentum instanceof Tensor ? momentum.cast(dtype).reshape([]) : momentum,
+        own.map(({ i }) => (i === 0 ? 1 : unbias)),
+      );
+    }
   });
+  for (const t of made) t.dispose();
 }
 
 /**
  * Normalises each channel (axis 1 of [N, C, ...]): y = (x - mean) / sqrt(variance + eps) weight + bias. In training mean
  * and (biased) variance are those of the batch, and the running statistics, where given, move towards them (the variance
- * by its unbiased estimate); otherwise the running statistics are used. Weight, bias and both statistics are [C].
- * Throws when training sees one value a channel, or evaluation has no statistics. Ioffe and Szegedy, arXiv:1502.03167.
+ * by its unbiased estimate); otherwise the running statistics are used. Weight, bias and both statistics are [C]. With
+ * `activation: 'relu'` what is below 0 becomes 0. Throws when training sees one value a channel, or evaluation has no
+ * statistics. Ioffe and Szegedy, arXiv:1502.03167.
  */
 export function batchNorm(
   x: Tensor,
@@ -65,44 +90,34 @@ export function batchNorm(
   const channels = [x.shape[1]];
   const mean = checkVector(op, 'runningMean', runningMean, channels);
   const variance = checkVector(op, 'runningVar', runningVar, channels);
-  const wide = [1, x.shape[1], ...new Array(x.ndim - 2).fill(1)];
-  const scale = checkVector(op, 'weight', weight, channels)?.reshape(wide) ?? null;
-  const shift = checkVector(op, 'bias', bias, channels)?.reshape(wide) ?? null;
+  const scale = parameter(op, 'weight', weight, channels, input, 1);
+  const shift = parameter(op, 'bias', bias, channels, input, 0);
   const eps = checkEps(op, options.eps ?? 1e-5);
+  const activation = options.activation ?? null;
+  if (activation !== null && activation !== 'relu') fail(op, "activation must be 'relu' or null", show(activation));
+  const attrs = { eps, last: 0, relu: activation === 'relu' };
   const momentum = options.momentum ?? 0.1;
   if (!(momentum instanceof Tensor) && !(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
     fail(op, 'momentum must be a number from 0 to 1', show(momentum));
   }
   if (!checkFlag(op, 'training', options.training ?? false)) {
     if (mean === null || variance === null) return fail(op, 'evaluation needs running statistics', 'none');
-    return affine(input.sub(mean.reshape(wide)), variance.reshape(wide), eps, scale, shift);
+    return apply(batchNormEvalOp, [input, mean.cast(input.dtype), variance.cast(input.dtype), scale, shift], attrs);
   }
-  const axes = x.shape.flatMap((_, d) => (d === 1 ? [] : [d]));
   const count = x.size / Math.max(1, x.shape[1]);
   if (count <= 1) fail(op, 'training needs more than one value a channel', formatShape(x.shape));
-  const batchMean = input.mean(axes, { keepDims: true });
-  const centred = input.sub(batchMean);
-  const batchVariance = centred.square().mean(axes, { keepDims: true });
-  if (mean !== null) moveRunning(mean, batchMean, momentum);
-  if (variance !== null) moveRunning(variance, batchVariance.detach().mul(count / (count - 1)), momentum);
-  return affine(centred, batchVariance, eps, scale, shift);
+  const [out, batchMean, batchVariance] = applyAll(batchNormOp, [input, scale, shift], attrs);
+  if (mean !== null || variance !== null) {
+    move([mean, variance], [batchMean, batchVariance], momentum, count / (count - 1));
+  }
+  batchMean.dispose();
+  batchVariance.dispose();
+  return out;
 }
 
-/**
- * Normalises each item over its last axes, which must have the sizes `normalizedShape`: y = (x - mean) /
- * sqrt(variance + eps) weight + bias, with the biased variance. Weight and bias have those sizes. Throws when the sizes
- * differ. Ba, Kiros and Hinton, arXiv:1607.06450.
- */
-export function layerNorm(
-  x: Tensor,
-  normalizedShape: number | Shape,
-  weight: Tensor | null = null,
-  bias: Tensor | null = null,
-  options: { readonly eps?: number } = {},
-): Tensor {
-  const op = 'layerNorm';
+/** The sizes of the last axes of x that are normalised over. */
+function lastSizes(op: string, x: Tensor, normalizedShape: number | Shape): Shape {
   checkTensor(op, x);
-  checkObject(op, options);
   const sizes = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
   if (!Array.isArray(sizes) || sizes.length === 0)
     fail(op, 'normalizedShape must be a size or a list of sizes', show(sizes));
@@ -115,12 +130,118 @@ export function layerNorm(
       `x is ${formatShape(x.shape)}, sizes ${formatShape(sizes)}`,
     );
   }
-  const scale = checkVector(op, 'weight', weight, sizes);
-  const shift = checkVector(op, 'bias', bias, sizes);
+  return sizes;
+}
+
+/** Options of the normalisations of single items. */
+export interface ItemNormOptions {
+  /** Added to what the root is taken of. Default 1e-5. */
+  readonly eps?: number;
+}
+
+/**
+ * Normalises each item over its last axes, which must have the sizes `normalizedShape`: y = (x - mean) /
+ * sqrt(variance + eps) weight + bias, with the biased variance. Weight and bias have those sizes. Throws when the sizes
+ * differ. Ba, Kiros and Hinton, arXiv:1607.06450.
+ */
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: number | Shape,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  options: ItemNormOptions = {},
+): Tensor {
+  const op = 'layerNorm';
+  const sizes = lastSizes(op, x, normalizedShape);
+  checkObject(op, options);
   const input = asFloat(x);
-  const axes = sizes.map((_, d) => lead + d);
-  const centred = input.sub(input.mean(axes, { keepDims: true }));
-  const variance = centred.square().mean(axes, { keepDims: true });
-  if (numel(x.shape) === 0) return input;
-  return affine(centred, variance, checkEps(op, options.eps ?? 1e-5), scale, shift);
+  const scale = parameter(op, 'weight', weight, sizes, input, 1);
+  const shift = parameter(op, 'bias', bias, sizes, input, 0);
+  const eps = checkEps(op, options.eps ?? 1e-5);
+  return applyAll(layerNormOp, [input, scale, shift], { eps, last: sizes.length, relu: false })[0];
+}
+
+/** The distance from 1 to the next number of a float dtype: what rmsNorm() adds where nothing else is said. */
+const epsilons = { float32: 2 ** -23, float64: 2 ** -52 };
+
+/**
+ * Divides each item by the root of the mean square over its last axes, which must have the sizes `normalizedShape`:
+ * y = x / sqrt(mean(x^2) + eps) weight. Weight has those sizes; eps is by default the distance from 1 to the next number of
+ * the dtype. Throws when the sizes differ. Zhang and Sennrich, arXiv:1910.07467.
+ */
+export function rmsNorm(
+  x: Tensor,
+  normalizedShape: number | Shape,
+  weight: Tensor | null = null,
+  options: ItemNormOptions = {},
+): Tensor {
+  const op = 'rmsNorm';
+  const sizes = lastSizes(op, x, normalizedShape);
+  checkObject(op, options);
+  const input = asFloat(x);
+  const scale = parameter(op, 'weight', weight, sizes, input, 1);
+  const eps = checkEps(op, options.eps ?? epsilons[input.dtype as keyof typeof epsilons]);
+  return applyAll(rmsNormOp, [input, scale], { eps, last: sizes.length, relu: false })[0];
+}
+
+function normGroups(
+  op: string,
+  x: Tensor,
+  numGroups: number,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  options: ItemNormOptions,
+): Tensor {
+  const input = asFloat(x);
+  const [n, channels] = x.shape;
+  const shape = [n, numGroups, channels / numGroups];
+  const wide = (t: Operand) => (t instanceof Tensor ? t.reshape(shape.slice(1)) : t);
+  const scale = wide(parameter(op, 'weight', weight, [channels], input, 1));
+  const shift = wide(parameter(op, 'bias', bias, [channels], input, 0));
+  const eps = checkEps(op, options.eps ?? 1e-5);
+  const places = numel(x.shape.slice(2));
+  const [out] = applyAll(groupNormOp, [input.reshape([...shape, places]), scale, shift], { eps, last: 0, relu: false });
+  return out.reshape(x.shape);
+}
+
+/**
+ * Normalises groups of neighbouring channels of each item of [N, C, ...]: y = (x - mean) / sqrt(variance + eps) weight +
+ * bias, with mean and (biased) variance of all places of C / numGroups channels. Weight and bias are [C]. Throws when C is
+ * not a multiple of `numGroups`. Wu and He, arXiv:1803.08494.
+ */
+export function groupNorm(
+  x: Tensor,
+  numGroups: number,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  options: ItemNormOptions = {},
+): Tensor {
+  const op = 'groupNorm';
+  checkTensor(op, x);
+  checkObject(op, options);
+  if (x.ndim < 2) fail(op, 'x must be [N, C, ...]', formatShape(x.shape));
+  checkInteger(op, 'numGroups', numGroups, 1);
+  if (x.shape[1] % numGroups !== 0) {
+    fail(op, 'the channels must be a multiple of the groups', `x is ${formatShape(x.shape)}, ${numGroups} groups`);
+  }
+  return normGroups(op, x, numGroups, weight, bias, options);
+}
+
+/**
+ * Normalises each channel of each item of [N, C, ...] by the mean and (biased) variance of its places: y = (x - mean) /
+ * sqrt(variance + eps) weight + bias. Weight and bias are [C]. Throws when a channel has a single place.
+ * Ulyanov, Vedaldi and Lempitsky, arXiv:1607.08022.
+ */
+export function instanceNorm(
+  x: Tensor,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  options: ItemNormOptions = {},
+): Tensor {
+  const op = 'instanceNorm';
+  checkTensor(op, x);
+  checkObject(op, options);
+  if (x.ndim < 3) fail(op, 'x must be [N, C, L, ...]', formatShape(x.shape));
+  if (numel(x.shape.slice(2)) <= 1) fail(op, 'a channel must have more than one place', formatShape(x.shape));
+  return normGroups(op, x, x.shape[1], weight, bias, options);
 }

@@ -48,5 +48,15 @@ ATHANOR_ALWAYS_INLINE void refuse_dtype(const Call& c, DType t) {
   c.ctx->fail(c.ctx, "no kernel for %s", dtype_name(t));
 }
 
+/** A kernel `name` over both float types: the call that follows sees the first input's as T, and the Call as c. */
+#define ATHANOR_FLOAT_KERNEL(name, ...)             \
+  void name(const Call& c) {                        \
+    if (!with_floats(c.in[0].dtype, [&](auto tag) { \
+          using T = typename decltype(tag)::type;   \
+          __VA_ARGS__;                              \
+        }))                                         \
+      refuse_dtype(c, c.in[0].dtype);               \
+  }
+
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

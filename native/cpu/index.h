@@ -8,16 +8,7 @@ namespace ATHANOR_ISA {
 
 /** The indices of a view in row-major order: its own memory when it is dense, else a copy. */
 static inline const int32_t* dense_indices(const Call& c, const View& index) {
-  if (is_contiguous(index)) return index.as<const int32_t>();
-  View dense = index;
-  int64_t step = 1;
-  for (int d = index.ndim - 1; d >= 0; --d) {
-    dense.strides[d] = step;
-    step *= index.shape[d];
-  }
-  dense.data = c.ctx->scratch(c.ctx, static_cast<size_t>(step) * sizeof(int32_t));
-  copy_view(c.ctx, dense, index);
-  return dense.as<const int32_t>();
+  return dense_view(c, index).as<const int32_t>();
 }
 
 /** The place of the first index in [begin, end) that is not in [0, size); end when there is none. */

@@ -7,19 +7,18 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-void log_sum_exp_online(const Call& c) {
-  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    using K = LogSumExp<T>;
-    const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
-    T* out = c.out[0].template as<T>();
-    run_fold<K>(c.ctx, p, c.in[0].template as<const T>(), kGrain / 4,
-                [&](int64_t, int64_t at, int64_t step, const typename K::State* s, int64_t n) {
-                  for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<T>(K::finish(s[i]));
-                });
-  });
-  if (!known) refuse_dtype(c, c.in[0].dtype);
+template <class T>
+void log_sum_exp_of(const Call& c) {
+  using K = LogSumExp<T>;
+  const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
+  T* out = c.out[0].as<T>();
+  run_fold<K>(c.ctx, p, c.in[0].as<const T>(), kGrain / 4,
+              [&](int64_t, int64_t at, int64_t step, const typename K::State* s, int64_t n) {
+                for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<T>(K::finish(s[i]));
+              });
 }
+
+ATHANOR_FLOAT_KERNEL(log_sum_exp_online, log_sum_exp_of<T>(c))
 
 const Kernel kernels_logSumExp[] = {{"online", nullptr, log_sum_exp_online}};
 

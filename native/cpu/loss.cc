@@ -7,6 +7,7 @@
 #include "cpu/class_loss.h"
 #include "cpu/families.h"
 #include "cpu/log_sum_exp.h"
+#include "cpu/move.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -163,11 +164,7 @@ void nll_of(const Call& c) {
   const int64_t n = numel(labels);
   auto* losses = static_cast<double*>(c.ctx->scratch(c.ctx, static_cast<size_t>(2 * n) * sizeof(double)));
   double* weights = losses + n;
-  View full = labels;  // the positions in row-major order
-  for (int64_t d = full.ndim - 1, step = 1; d >= 0; --d) {
-    full.strides[d] = step;
-    step *= full.shape[d];
-  }
+  const View full = dense_like(labels, nullptr);  // the positions, for their numbers alone
   const Positions p(full, x, labels);
   if (!labels_fit(c, labels, p.classes, ignored)) return;
   const T* scores = x.as<const T>();
@@ -209,15 +206,10 @@ void nll_gradient(const Call& c) {
   });
 }
 
-#define ATHANOR_FLOAT_KERNEL(name, dtype_of, function)                                                \
-  void name(const Call& c) {                                                                          \
-    if (!with_floats(c.dtype_of.dtype, [&](auto tag) { function<typename decltype(tag)::type>(c); })) \
-      refuse_dtype(c, c.dtype_of.dtype);                                                              \
-  }
-ATHANOR_FLOAT_KERNEL(cross_entropy, in[0], cross_entropy_of)
-ATHANOR_FLOAT_KERNEL(cross_entropy_grad, in[0], cross_entropy_gradient)
-ATHANOR_FLOAT_KERNEL(nll, in[0], nll_of)
-ATHANOR_FLOAT_KERNEL(nll_grad, in[0], nll_gradient)
+ATHANOR_FLOAT_KERNEL(cross_entropy, cross_entropy_of<T>(c))
+ATHANOR_FLOAT_KERNEL(cross_entropy_grad, cross_entropy_gradient<T>(c))
+ATHANOR_FLOAT_KERNEL(nll, nll_of<T>(c))
+ATHANOR_FLOAT_KERNEL(nll_grad, nll_gradient<T>(c))
 
 const Kernel kernels_crossEntropy[] = {{"online", nullptr, cross_entropy}};
 const Kernel kernels_crossEntropyGrad[] = {{"positions", nullptr, cross_entropy_grad}};

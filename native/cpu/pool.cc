@@ -170,16 +170,6 @@ void mean_pool_back(const Call& c, double divisor) {
   });
 }
 
-/** A kernel for both float types: `body` is called with a Tag. */
-#define ATHANOR_FLOAT_KERNEL(name, call)            \
-  void name(const Call& c) {                        \
-    if (!with_floats(c.in[0].dtype, [&](auto tag) { \
-          using T = typename decltype(tag)::type;   \
-          call;                                     \
-        }))                                         \
-      refuse_dtype(c, c.in[0].dtype);               \
-  }
-
 ATHANOR_FLOAT_KERNEL(max_planes, max_pool<T>(c))
 ATHANOR_FLOAT_KERNEL(max_back_planes, max_pool_back<T>(c))
 ATHANOR_FLOAT_KERNEL(mean_planes, (mean_pool<T, Regular>(c, c.attrs[9])))

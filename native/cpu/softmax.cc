@@ -153,30 +153,26 @@ struct LogSoftmaxGrad {  // gx = g - exp(out) sum(g)
 
 constexpr int64_t kCost = 4;  // exp and three passes, against one streamed element
 
-template <class K>
-void unary(const Call& c) {
+template <class K, class T>
+void run_unary(const Call& c) {
   if (numel(c.out[0]) == 0) return;
-  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    run_lines<K, T>(c.ctx, make_lines<2>({&c.out[0], &c.in[0]}, static_cast<int>(c.attrs[0])), kCost);
-  });
-  if (!known) refuse_dtype(c, c.in[0].dtype);
+  run_lines<K, T>(c.ctx, make_lines<2>({&c.out[0], &c.in[0]}, static_cast<int>(c.attrs[0])), kCost);
+}
+template <class K, class T>
+void run_gradient(const Call& c) {
+  if (numel(c.out[0]) == 0) return;
+  run_lines<K, T>(c.ctx, make_lines<3>({&c.out[0], &c.in[0], &c.in[1]}, static_cast<int>(c.attrs[0])), kCost);
 }
 
-template <class K>
-void gradient(const Call& c) {
-  if (numel(c.out[0]) == 0) return;
-  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    run_lines<K, T>(c.ctx, make_lines<3>({&c.out[0], &c.in[0], &c.in[1]}, static_cast<int>(c.attrs[0])), kCost);
-  });
-  if (!known) refuse_dtype(c, c.in[0].dtype);
-}
+ATHANOR_FLOAT_KERNEL(softmax_lines, run_unary<Softmax, T>(c))
+ATHANOR_FLOAT_KERNEL(log_softmax_lines, run_unary<LogSoftmax, T>(c))
+ATHANOR_FLOAT_KERNEL(softmax_grad_lines, run_gradient<SoftmaxGrad, T>(c))
+ATHANOR_FLOAT_KERNEL(log_softmax_grad_lines, run_gradient<LogSoftmaxGrad, T>(c))
 
-const Kernel kernels_softmax[] = {{"lines", nullptr, unary<Softmax>}};
-const Kernel kernels_logSoftmax[] = {{"lines", nullptr, unary<LogSoftmax>}};
-const Kernel kernels_softmaxGrad[] = {{"lines", nullptr, gradient<SoftmaxGrad>}};
-const Kernel kernels_logSoftmaxGrad[] = {{"lines", nullptr, gradient<LogSoftmaxGrad>}};
+const Kernel kernels_softmax[] = {{"lines", nullptr, softmax_lines}};
+const Kernel kernels_logSoftmax[] = {{"lines", nullptr, log_softmax_lines}};
+const Kernel kernels_softmaxGrad[] = {{"lines", nullptr, softmax_grad_lines}};
+const Kernel kernels_logSoftmaxGrad[] = {{"lines", nullptr, log_softmax_grad_lines}};
 
 }  // namespace
 

@@ -10,26 +10,25 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-template <bool Root>
-void spread_moments(const Call& c) {
-  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
-    const double divisor = max_of(0.0, static_cast<double>(p.count) - c.attrs[1]);
-    T* out = c.out[0].template as<T>();
-    run_fold<FoldMoments<T>>(c.ctx, p, c.in[0].template as<const T>(), kGrain,
-                             [&](int64_t, int64_t at, int64_t step, const Moments* m, int64_t n) {
-                               for (int64_t i = 0; i < n; ++i) {
-                                 const double variance = m[i].m2 / divisor;
-                                 out[at + i * step] = static_cast<T>(Root ? ::sqrt(variance) : variance);
-                               }
-                             });
-  });
-  if (!known) refuse_dtype(c, c.in[0].dtype);
+template <class T, bool Root>
+void spread_of(const Call& c) {
+  const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
+  const double divisor = max_of(0.0, static_cast<double>(p.count) - c.attrs[1]);
+  T* out = c.out[0].as<T>();
+  run_fold<FoldMoments<T>>(c.ctx, p, c.in[0].as<const T>(), kGrain,
+                           [&](int64_t, int64_t at, int64_t step, const Moments* m, int64_t n) {
+                             for (int64_t i = 0; i < n; ++i) {
+                               const double variance = m[i].m2 / divisor;
+                               out[at + i * step] = static_cast<T>(Root ? ::sqrt(variance) : variance);
+                             }
+                           });
 }
 
-const Kernel kernels_variance[] = {{"moments", nullptr, spread_moments<false>}};
-const Kernel kernels_std[] = {{"moments", nullptr, spread_moments<true>}};
+ATHANOR_FLOAT_KERNEL(variance_moments, spread_of<T, false>(c))
+ATHANOR_FLOAT_KERNEL(std_moments, spread_of<T, true>(c))
+
+const Kernel kernels_variance[] = {{"moments", nullptr, variance_moments}};
+const Kernel kernels_std[] = {{"moments", nullptr, std_moments}};
 
 }  // namespace
 

@@ -18,8 +18,9 @@ export interface Tolerance {
 /**
  * The tolerance for an output of an op. Adding up n terms of size m one after another passes through partial sums of
  * about sqrt(n) m, and rounds each of them: whatever they cancel to, n roundings of that size leave sqrt(n) times as much
- * again, n m epsilon / 4 at the ends of the distribution. n is taken from the row's own count of operations, m from the
- * largest input; the root keeps a short sum's few roundings apart.
+ * again, n m epsilon / 4 at the ends of the distribution. n is taken from the row's own count of operations for each number
+ * of this output (one output of a row may be a long sum, another not), m from the largest input; the root keeps a short
+ * sum's few roundings apart.
  */
 export function toleranceOf(
   op: Op<never>,
@@ -32,11 +33,7 @@ export function toleranceOf(
   const dtype: DType =
     inputs.some((m) => m.dtype === 'float32') && output.dtype === 'float64' ? 'float32' : output.dtype;
   if (dtype !== 'float32' && dtype !== 'float64') return { relative: 0, absolute: 0 };
-  const results = Math.max(
-    1,
-    outputs.reduce((n, m) => n + numel(m.shape), 0),
-  );
-  const terms = Math.max(1, op.cost(inputs, outputs, attrs).flops / results);
+  const terms = Math.max(1, op.cost(inputs, outputs, attrs).flops / Math.max(1, numel(output.shape)));
   return {
     relative: roundings * epsilon[dtype],
     absolute: (2 * Math.sqrt(terms) + terms / 4) * largest * epsilon[dtype],

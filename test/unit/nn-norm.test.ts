@@ -1,4 +1,4 @@
-import { nn, noGrad, ones, type Tensor, tensor, tidy } from '../../lib/index.js';
+import { Generator, nn, noGrad, ones, randn, type Tensor, tensor, tidy } from '../../lib/index.js';
 
 describe('BatchNorm', () => {
   const close = (t: Tensor | null, values: number[]) =>
@@ -78,6 +78,68 @@ describe('BatchNorm', () => {
     expect(() => new nn.BatchNorm1d(2).forward(ones([4, 2, 3, 3]))).toThrow(
       'BatchNorm1d: the input must be [N, 2] or [N, 2, L]: [4, 2, 3, 3]',
     );
+  });
+});
+
+describe('BatchNorm with a relu', () => {
+  const random = (...shape: number[]) => randn(shape, { generator: new Generator(3) });
+
+  test.each([true, false])('is relu of BatchNorm, gradients included; training: %s', (training) => {
+    const plain = new nn.BatchNorm2d(3).train(training);
+    const fused = new nn.BatchNorm2d(3, { activation: 'relu' }).train(training);
+    for (const layer of [plain, fused]) layer.loadStateDict({ bias: tensor([0.3, -0.2, 0]) }, { strict: false });
+    const g = random(4, 3, 5, 7);
+    const [a, b] = [plain, fused].map((layer) => {
+      const x = random(4, 3, 5, 7);
+      x.requiresGrad = true;
+      const y = layer === plain ? layer.forward(x).relu() : layer.forward(x);
+      y.backward(g);
+      return [y, x.grad, layer.weight?.grad, layer.bias?.grad, layer.runningVar] as Tensor[];
+    });
+    a.forEach((t, i) => {
+      expect(Math.max(...t.sub(b[i]).abs().dataSync())).toBeLessThan(1e-5);
+    });
+    expect(a[0].eq(0).sum().itemSync()).toBeGreaterThan(100);
+  });
+
+  test('another activation is refused', () => {
+    expect(() => new nn.BatchNorm1d(2, { activation: 'gelu' as 'relu' })).toThrow(
+      'BatchNorm1d: activation must be \'relu\' or null: "gelu"',
+    );
+  });
+});
+
+describe('GroupNorm, InstanceNorm, RMSNorm', () => {
+  const x = tensor([1, 3, 2, 6, 5, 5, 0, 10], { shape: [1, 4, 2] });
+  const rounded = (t: Tensor) => Array.from(t.dataSync(), (v) => Number(v.toFixed(4)));
+
+  test('groups of channels have one mean and variance', () => {
+    const y = new nn.GroupNorm(2, 4, { eps: 0 }).forward(x);
+    // Mean 3 and variance 3.5; mean 5 and variance 12.5.
+    const [r, s] = [1 / Math.sqrt(3.5), 1 / Math.sqrt(12.5)];
+    expect(rounded(y)).toEqual([-2 * r, 0, -r, 3 * r, 0, 0, -5 * s, 5 * s].map((v) => Number(v.toFixed(4))));
+    expect(new nn.GroupNorm(2, 4).weight?.shape).toEqual([4]);
+    expect(() => new nn.GroupNorm(3, 4)).toThrow('GroupNorm: numChannels must be a multiple of numGroups: 4 and 3');
+    expect(() => new nn.GroupNorm(2, 4).forward(ones([1, 3, 2]))).toThrow(
+      'GroupNorm: the input must be [N, 4, ...]: [1, 3, 2]',
+    );
+  });
+
+  test('each channel of each item has its own', () => {
+    const layer = new nn.InstanceNorm1d(4, { eps: 0.25 });
+    expect(layer.weight).toBeNull();
+    const small = 1 / Math.sqrt(1.25);
+    expect(rounded(layer.forward(x)).slice(0, 2)).toEqual([-small, small].map((v) => Number(v.toFixed(4))));
+    expect(() => new nn.InstanceNorm2d(4).forward(x)).toThrow(
+      'InstanceNorm2d: the input must be [N, 4, H, W]: [1, 4, 2]',
+    );
+  });
+
+  test('RMSNorm divides by the root of the mean square', () => {
+    const layer = new nn.RMSNorm(2);
+    expect(rounded(layer.forward(tensor([3, 4])))).toEqual([3, 4].map((v) => Number((v / Math.sqrt(12.5)).toFixed(4))));
+    expect(String(new nn.RMSNorm(3, { eps: 1e-3 }))).toBe('RMSNorm(3, { eps: 0.001 })');
+    expect(() => new nn.RMSNorm([])).toThrow('RMSNorm: normalizedShape must have at least one size: []');
   });
 });
 

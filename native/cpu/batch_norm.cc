@@ -1,0 +1,202 @@
+// Batch normalisation of [N, C, ...]: each channel by its own mean and variance (batchNorm), by given ones
+// (batchNormEval), and the gradients of the former. attrs: eps, whether a relu follows.
+// Some channels at a time are summed and then normalised by one thread, so that the second pass finds them in its cache
+// where they fit. Forward reads and writes item size bytes an element, backward reads twice that, also where a relu is
+// fused: its mask is computed again from x. About 8 FLOPs: bound by bandwidth.
+#include "cpu/batch_norm.h"
+
+#include "cpu/families.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+namespace {
+
+/** How many channels are taken together: a run of neighbours of a few pages, that stays in the second cache. */
+int64_t channels_together(const Context* ctx, const Planes& s, int64_t bytes) {
+  constexpr int64_t kRun = 8192, kCached = 512 << 10;
+  const int64_t each = max_of<int64_t>(1, s.plane * bytes);
+  const int64_t run = ceil_div(kRun, each), cached = kCached / max_of<int64_t>(1, s.items * each);
+  return max_of<int64_t>(1, min_of(min_of(run, cached), s.channels / (4 * ctx->threads)));
+}
+
+/** both(part) for parts that hold all items of some channels; false where there are too few channels to share out. */
+template <class F>
+ATHANOR_ALWAYS_INLINE bool by_channels(Context* ctx, const Planes& s, int64_t bytes, const F& both) {
+  if (s.channels < ctx->threads && s.items * s.plane * s.channels > kGrain) return false;
+  const int64_t together = channels_together(ctx, s, bytes), blocks = ceil_div(s.channels, together);
+  const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, s.items * s.plane * together));
+  parallel_for(ctx, blocks, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b)
+      both(Part{b * together, min_of(s.channels, (b + 1) * together), 0, s.items, 0, s.plane});
+  });
+  return true;
+}
+
+/** each(number, part) for parts that hold a share of all channels' items, or of their planes where those are more. */
+template <class F>
+ATHANOR_ALWAYS_INLINE void by_shares(Context* ctx, const Planes& s, int64_t shares, const F& each) {
+  const bool items = s.items >= shares;
+  parallel_each(ctx, shares, [&](int64_t i) {
+    const int64_t n = items ? s.items : s.plane, from = n * i / shares, to = n * (i + 1) / shares;
+    each(i, items ? Part{0, s.channels, from, to, 0, s.plane} : Part{0, s.channels, 0, s.items, from, to});
+  });
+}
+
+/** Sums over each channel, know(channel, sums), then a second pass: by channels where that keeps all threads busy. */
+template <class T, class Start, class Add, class Know, class Apply>
+ATHANOR_ALWAYS_INLINE void two_passes(Context* ctx, const Planes& s, int64_t bytes, LaneSums<T>* sums,
+                                      const Start& start, const Add& add, const Know& know, const Apply& apply) {
+  const bool done = by_channels(ctx, s, bytes, [&](const Part& p) {
+    for (int64_t k = p.first; k < p.last; ++k) start(k);
+    add(p, sums);
+    for (int64_t k = p.first; k < p.last; ++k) know(k, sums[k].total());
+    apply(p);
+  });
+  if (done) return;
+  const int64_t shares = ctx->threads;
+  for (int64_t k = 0; k < s.channels; ++k) start(k);
+  by_shares(ctx, s, shares, [&](int64_t i, const Part& p) { add(p, sums + i * s.channels); });
+  for (int64_t k = 0; k < s.channels; ++k) know(k, total_of(sums + k, s.channels, shares));
+  by_shares(ctx, s, shares, [&](int64_t, const Part& p) { apply(p); });
+}
+
+// in: x, weight, bias; out: out, mean, (biased) variance
+template <class T>
+void batch_norm_of(const Call& c) {
+  const Planes s(c.in[0]);
+  const T* x = dense_view(c, c.in[0]).template as<const T>();
+  const T *weight = dense_parameter<T>(c, c.in[1], s.channels), *bias = dense_parameter<T>(c, c.in[2], s.channels);
+  const DenseOutput<T> out(c, c.out[0]), means(c, c.out[1]), variances(c, c.out[2]);
+  T *to = out.data(), *mean = means.data(), *variance = variances.data();
+  const int64_t count = s.items * s.plane;
+  T* origin = scratch_array<T>(c.ctx, s.channels);
+  auto* affine = scratch_array<Affine<T>>(c.ctx, s.channels);
+  const auto find_origin = [&](int64_t k) {
+    origin[k] = count == 0 ? T(0) : origin_of(x + k * s.plane, s.items, s.channels * s.plane, s.plane);
+  };
+  const auto know = [&](int64_t k, const Sums& sums) {
+    MeanVariance m = moments_of(sums, static_cast<double>(origin[k]), count);
+    if (!is_finite(m.variance)) m = wide_moments(x + k * s.plane, s.items, s.channels * s.plane, s.plane, true);
+    mean[k] = static_cast<T>(m.mean), variance[k] = static_cast<T>(m.variance);
+    affine[k] = Affine<T>::of(mean[k], m.variance, weight[k], bias[k], c.attrs[0], c.attrs[1] != 0);
+  };
+  if (s.plane == 1) {
+    forward_columns<T>(c.ctx, s, to, x, origin, find_origin, know, affine);
+  } else {
+    auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * c.ctx->threads);
+    const auto add = [&](const Part& p, LaneSums<T>* of) {
+      for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
+      p.rows(s, [&](int64_t k, int64_t at, int64_t n) { add_deviations(n, x + at, origin[k], of[k]); });
+    };
+    const auto apply = [&](const Part& p) {
+      p.rows(s, [&](int64_t k, int64_t at, int64_t n) { affine[k].row(n, to + at, x + at); });
+    };
+    two_passes(c.ctx, s, sizeof(T), sums, find_origin, add, know, apply);
+  }
+  out.store(c.ctx), means.store(c.ctx), variances.store(c.ctx);
+}
+
+// in: x, mean, variance, weight, bias; out: out
+template <class T>
+void batch_norm_eval_of(const Call& c) {
+  const Planes s(c.in[0]);
+  const T* x = dense_view(c, c.in[0]).template as<const T>();
+  const T *mean = dense_parameter<T>(c, c.in[1], s.channels), *variance = dense_parameter<T>(c, c.in[2], s.channels);
+  const T *weight = dense_parameter<T>(c, c.in[3], s.channels), *bias = dense_parameter<T>(c, c.in[4], s.channels);
+  const DenseOutput<T> out(c, c.out[0]);
+  T* to = out.data();
+  auto* affine = scratch_array<Affine<T>>(c.ctx, s.channels);
+  for (int64_t k = 0; k < s.channels; ++k)
+    affine[k] = Affine<T>::of(mean[k], variance[k], weight[k], bias[k], c.attrs[0], c.attrs[1] != 0);
+  if (s.plane == 1) {
+    parallel_for(c.ctx, s.items, ceil_div(kGrain, max_of<int64_t>(1, s.channels)),
+                 [&](int64_t begin, int64_t end) { affine_columns<T>(s, begin, end, 0, s.channels, to, x, affine); });
+  } else {
+    const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, s.plane));
+    parallel_for(c.ctx, s.items * s.channels, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin, k = begin % s.channels; r < end; ++r, k = k + 1 == s.channels ? 0 : k + 1)
+        affine[k].row(s.plane, to + r * s.plane, x + r * s.plane);
+    });
+  }
+  out.store(c.ctx);
+}
+
+// in: g, x, weight, bias, mean, variance; out: gx, and the gradients of weight and bias, one number where they are one
+template <class T>
+void batch_norm_gradient(const Call& c) {
+  const Planes s(c.in[1]);
+  const T *g = dense_view(c, c.in[0]).template as<const T>(), *x = dense_view(c, c.in[1]).template as<const T>();
+  const T *weight = dense_parameter<T>(c, c.in[2], s.channels), *bias = dense_parameter<T>(c, c.in[3], s.channels);
+  const T *mean = dense_parameter<T>(c, c.in[4], s.channels), *variance = dense_parameter<T>(c, c.in[5], s.channels);
+  const DenseOutput<T> out(c, c.out[0]);
+  T* gx = out.data();
+  const double count = static_cast<double>(s.items * s.plane);
+  double *gw = scratch_array<double>(c.ctx, s.channels), *gb = scratch_array<double>(c.ctx, s.channels);
+  auto* back = scratch_array<BackAffine<T>>(c.ctx, s.channels);
+  auto* affine = scratch_array<Affine<T>>(c.ctx, s.channels);
+  for (int64_t k = 0; k < s.channels; ++k)
+    affine[k] = Affine<T>::of(mean[k], variance[k], weight[k], bias[k], c.attrs[0], c.attrs[1] != 0);
+  const auto know = [&](int64_t k, const Sums& sums) {
+    const T root = reciprocal_root<T>(variance[k], c.attrs[0]);
+    const double w = weight[k];
+    back[k] = BackAffine<T>::of({w * sums.first / count, w * sums.second / count}, root, weight[k]);
+    gb[k] = sums.first;
+    gw[k] = sums.second * root;
+  };
+  if (s.plane == 1) {
+    backward_columns<T>(c.ctx, s, gx, g, x, know, affine, back);
+  } else {
+    auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * c.ctx->threads);
+    const auto add = [&](const Part& p, LaneSums<T>* of) {
+      for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
+      p.rows(s, [&](int64_t k, int64_t at, int64_t n) {
+        add_gradients<T>(n, g + at, x + at, Upstream<T>(affine[k]), of[k]);
+      });
+    };
+    const auto apply = [&](const Part& p) {
+      p.rows(s, [&](int64_t k, int64_t at, int64_t n) {
+        back[k].row(n, gx + at, g + at, x + at, Upstream<T>(affine[k]));
+      });
+    };
+    two_passes(c.ctx, s, 2 * sizeof(T), sums, [](int64_t) {}, add, know, apply);
+  }
+  out.store(c.ctx);
+  store_parameter_gradient<T>(c.out[1], s.channels, gw);
+  store_parameter_gradient<T>(c.out[2], s.channels, gb);
+}
+
+ATHANOR_FLOAT_KERNEL(batch_norm_channels, batch_norm_of<T>(c))
+ATHANOR_FLOAT_KERNEL(batch_norm_eval_channels, batch_norm_eval_of<T>(c))
+ATHANOR_FLOAT_KERNEL(batch_norm_grad_channels, batch_norm_gradient<T>(c))
+
+// running += momentum (factor batch - running) for one or several statistics. in: momentum, the running ones, those of
+// the batch; out: the running ones; attrs: each one's factor.
+template <class T>
+void move_running_of(const Call& c) {
+  const double momentum = *c.in[0].as<const T>();
+  for (int i = 0; i < c.n_out; ++i) {
+    const View &running = c.in[1 + i], &batch = c.in[1 + c.n_out + i], &out = c.out[i];
+    for (int64_t k = 0; k < out.shape[0]; ++k) {
+      const double from = running.as<const T>()[k * running.strides[0]];
+      const double to = c.attrs[i] * static_cast<double>(batch.as<const T>()[k * batch.strides[0]]);
+      out.as<T>()[k * out.strides[0]] = static_cast<T>(from + momentum * (to - from));
+    }
+  }
+}
+ATHANOR_FLOAT_KERNEL(move_running, move_running_of<T>(c))
+
+const Kernel kernels_batchNorm[] = {{"channels", nullptr, batch_norm_channels}};
+const Kernel kernels_batchNormEval[] = {{"channels", nullptr, batch_norm_eval_channels}};
+const Kernel kernels_batchNormGrad[] = {{"channels", nullptr, batch_norm_grad_channels}};
+const Kernel kernels_moveRunning[] = {{"vectors", nullptr, move_running}};
+
+}  // namespace
+
+const OpKernels batch_norm[] = {ATHANOR_OP(batchNorm, kernels_batchNorm),
+                                ATHANOR_OP(batchNormEval, kernels_batchNormEval),
+                                ATHANOR_OP(batchNormGrad, kernels_batchNormGrad),
+                                ATHANOR_OP(moveRunning, kernels_moveRunning),
+                                {nullptr, nullptr, 0}};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
