@@ -77,6 +77,8 @@ export interface Row<A = unknown> {
   readonly cost: (inputs: readonly Meta[], outputs: readonly Meta[], attrs: A) => Cost;
   /** For ops that move no data: the layout of the result. Such a row has no native kernel. */
   readonly view?: (input: Layout, attrs: A) => Layout;
+  /** Its kernel may refuse the data of float operands; that of integers (indices, labels) is always suspect. */
+  readonly refusesData?: boolean;
   /** Outputs depend on a random stream, not on inputs alone. */
   readonly random?: boolean;
 }

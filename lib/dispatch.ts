@@ -1,6 +1,6 @@
 // From a call to the native side and back: check, shape rule, native call, record. Names no op.
 import { record, wantsGrad } from './autograd/tape.js';
-import { noteSubmission } from './callsite.js';
+import { forgetCompleted, noteSubmission } from './callsite.js';
 import { context } from './context.js';
 import type { Meta, Op } from './define.js';
 import { type DType, dtypes } from './dtype.js';
@@ -52,6 +52,8 @@ function writeNumber(value: number, dtype: DType): void {
 
 const listOf = (out: Meta | readonly Meta[]) => (Array.isArray(out) ? (out as readonly Meta[]) : [out as Meta]);
 
+const isInteger = (x: Operand) => x instanceof Tensor && !x.isFloat;
+
 type Results = Handle | Handle[] | undefined;
 
 /** Makes the call that was written, under the label that a tracer gives it. */
@@ -71,7 +73,10 @@ function call<A>(op: Op<A>, inputs: readonly Operand[], out: Meta | readonly Met
   if (count > 4) handles = [];
   if (typeof result === 'string') throw new AthanorError(result);
   const sequence = block[Block.sequence];
-  if (sequence !== 0) noteSubmission(stream, sequence, block[Block.completed]);
+  if (sequence !== 0 && stream === 0) {
+    if (block[Block.tight] !== 0 || op.refusesData || inputs.some(isInteger)) noteSubmission(sequence);
+    forgetCompleted(block[Block.completed]);
+  }
   return result;
 }
 

@@ -59,6 +59,7 @@ export const Block = {
   op: 6,
   recycled: 7,
   label: 8,
+  tight: 9,
   header: 12,
 } as const;
 

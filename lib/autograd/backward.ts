@@ -1,5 +1,6 @@
 // Running the tape backwards. Nodes are visited from the latest to the earliest; ids order them, so no recursion is
 // needed and a graph of any length fits.
+import { fromOneSite } from '../callsite.js';
 import { context, withModes } from '../context.js';
 import type { JointVjp, Meta, Vjp, VjpRule } from '../define.js';
 import { fail, show } from '../errors.js';
@@ -245,7 +246,7 @@ export function backward(t: Tensor, given: Tensor | undefined, options: Backward
   });
   withModes({ scope: null, grad: createGraph }, () => {
     pass.seed(t, seed);
-    pass.run();
+    fromOneSite(() => pass.run());
   });
 }
 
@@ -288,7 +289,7 @@ export function grad(
     roots.forEach((t, i) => {
       pass.seed(t, seeds[i]);
     });
-    pass.run();
+    fromOneSite(() => pass.run());
   });
   const results = inputs.map((t, i) => {
     const g = inputs.indexOf(t) === i || createGraph ? found.get(t) : found.get(t)?.alias();

@@ -65,6 +65,7 @@ const clipScaleOp = defineOp<Limit>({
     return inputs.slice(1);
   },
   pack: ({ limit, finite }) => [limit, finite ? 1 : 0],
+  refusesData: true,
   vjp: ['none', 'none'],
   ref: ([norm, ...tensors], { limit }) => {
     const ratio = limit / (norm.data[0] + 1e-6);

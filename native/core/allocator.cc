@@ -50,7 +50,7 @@ Allocator& Allocator::cpu() {
   return *instance;
 }
 
-Allocator::Allocator() : cache_limit_(std::max(kCacheFloor, physical_memory() / 8)) {
+Allocator::Allocator() : physical_(physical_memory()), cache_limit_(std::max(kCacheFloor, physical_ / 8)) {
   if (const char* text = std::getenv("ATHANOR_MEMORY_LIMIT")) stats_.limit_bytes = std::strtoull(text, nullptr, 10);
 }
 
@@ -135,6 +135,11 @@ void Allocator::trim(size_t keep) noexcept {
 void Allocator::set_limit(size_t bytes) noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   stats_.limit_bytes = bytes;
+}
+
+bool Allocator::tight(size_t more) const noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stats_.live_bytes + more > (stats_.limit_bytes != 0 ? stats_.limit_bytes : physical_) / 2;
 }
 
 void Allocator::reset_peak() noexcept {

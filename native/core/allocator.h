@@ -34,6 +34,8 @@ class Allocator {
   void trim(size_t keep = 0) noexcept;
   void set_limit(size_t bytes) noexcept;
   void reset_peak() noexcept;
+  /** Whether `more` bytes would take what is live past half of the limit, or of the machine's memory where none is set. */
+  bool tight(size_t more) const noexcept;
   MemoryStats stats() const noexcept;
 
   /** Bytes of the size class that serves a request: four classes a doubling up to 1 MiB, eight above. */
@@ -49,6 +51,7 @@ class Allocator {
   std::vector<std::vector<void*>> free_;  // by class index
   std::vector<size_t> class_bytes_;
   MemoryStats stats_;
+  const size_t physical_;
   size_t cache_limit_;
 };
 

@@ -14,16 +14,22 @@ constexpr size_t kTasks = 4096;
 constexpr size_t kBytes = size_t{2} << 30;
 constexpr int kSpins = 2000;  // tens of microseconds: the gap between two calls of a training step
 
+constexpr uint64_t kNothing = UINT64_MAX;  // no sleeping waiter
+
 }  // namespace
 
-Stream::Stream(int index, OnRead on_read) : index_(index), on_read_(on_read) {}
+Stream::Stream(int index, OnRead on_read) : index_(index), first_awaited_(kNothing), on_read_(on_read) {}
 
 Stream::~Stream() { close(); }
 
 Task& Stream::begin() {
   if (ring_.empty()) ring_.resize(kTasks);
-  if (submitted_ - completed() >= kTasks) wait(submitted_ - kTasks + 1);
-  while (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes && !idle()) wait(completed() + 1);
+  // Half of it must drain before the producer goes on: woken for each task, it would take the core from the next one.
+  if (submitted_ - completed() >= kTasks) wait(submitted_ - kTasks / 2);
+  if (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes) {
+    while (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes / 2 && !idle())
+      wait(completed() + (submitted_ - completed() + 3) / 4);
+  }
   Task& task = ring_[submitted_ % kTasks];
   task.sequence = submitted_ + 1;
   return task;
@@ -70,9 +76,16 @@ void Stream::wait(uint64_t sequence) {
     cpu_relax();
   }
   std::unique_lock<std::mutex> lock(mutex_);
-  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  awaited_.push_back(sequence);
+  publish_awaited();
   has_progress_.wait(lock, [&] { return completed_.load(std::memory_order_seq_cst) >= sequence || closing_.load(); });
-  waiters_.fetch_sub(1, std::memory_order_relaxed);
+  awaited_.erase(std::find(awaited_.begin(), awaited_.end(), sequence));
+  publish_awaited();
+}
+
+void Stream::publish_awaited() {
+  const auto least = std::min_element(awaited_.begin(), awaited_.end());
+  first_awaited_.store(least == awaited_.end() ? kNothing : *least, std::memory_order_seq_cst);
 }
 
 // A reader waits for the peer's last write, a writer also for its last read.
@@ -110,8 +123,9 @@ void Stream::run_task(Task& task) {
   const size_t bytes = task.output_bytes;
   task.clear();
   bytes_in_flight_.fetch_sub(bytes, std::memory_order_relaxed);
-  completed_.store(completed_.load(std::memory_order_relaxed) + 1, std::memory_order_seq_cst);
-  if (waiters_.load(std::memory_order_seq_cst) > 0) {
+  const uint64_t now = completed_.load(std::memory_order_relaxed) + 1;
+  completed_.store(now, std::memory_order_seq_cst);
+  if (now >= first_awaited_.load(std::memory_order_seq_cst)) {
     std::lock_guard<std::mutex> lock(mutex_);
     has_progress_.notify_all();
   }

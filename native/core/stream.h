@@ -37,6 +37,8 @@ class Stream {
   // ---- any thread
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   uint64_t submitted() const { return submitted_; }
+  /** Outputs of queued tasks, in bytes, that have no memory yet. */
+  size_t bytes_in_flight() const { return bytes_in_flight_.load(std::memory_order_relaxed); }
   void wait(uint64_t sequence);
 
   /** The first failure that no sync point has delivered yet; the stream forgets it. */
@@ -54,6 +56,7 @@ class Stream {
   void run();
   void run_task(Task& task);
   void remember(std::shared_ptr<const Failure> failure);
+  void publish_awaited();
   void depend_on_peer(Task& task);
   uint64_t needed_of_peer(const Task& task) const;
 
@@ -68,7 +71,8 @@ class Stream {
   std::mutex mutex_;
   std::condition_variable has_work_, has_progress_;
   std::atomic<bool> executor_sleeps_{false};
-  std::atomic<int> waiters_{0};
+  std::vector<uint64_t> awaited_;        // what sleeping waiters wait for; guarded by mutex_
+  std::atomic<uint64_t> first_awaited_;  // the least of them: only its end wakes anyone
   std::atomic<bool> closing_{false};
 
   std::mutex failure_mutex_;

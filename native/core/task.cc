@@ -3,6 +3,7 @@
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 #include "core/stream.h"
@@ -110,7 +111,27 @@ std::shared_ptr<const Failure> failed_input(const Task& task) {
   return nullptr;
 }
 
+// Touching this many elements takes a few microseconds, less than waking the executor does.
+constexpr double kFewElements = 16384;
+// Some tens of microseconds at most: the event loop does not feel them, and who waits for the result has it sooner.
+constexpr double kSomeElements = 512 * 1024;
+constexpr double kSomeProducts = 512 * 1024;
+
 }  // namespace
+
+// The products of C = A B are sqrt(|A| |B| |C|), those of a convolution that times the kernel's side. Elementwise ops
+// look dearer than they are that way, which does no harm: they are queued.
+bool Task::is_cheap() const {
+  double total = 0, largest[3] = {1, 1, 1};
+  for (int i = 0; i < n_operands; ++i) {
+    double n = static_cast<double>(numel(operands[static_cast<size_t>(i)].view));
+    total += n;
+    for (double& l : largest)
+      if (n > l) std::swap(n, l);
+  }
+  if (total <= kFewElements) return true;
+  return total <= kSomeElements && largest[0] * largest[1] * largest[2] <= kSomeProducts * kSomeProducts;
+}
 
 std::shared_ptr<const Failure> execute(Task& task) noexcept {
   std::shared_ptr<const Failure> failure;

@@ -50,12 +50,8 @@ struct Task {
     if (static_cast<size_t>(n_operands) == operands.size()) operands.emplace_back();
     return operands[static_cast<size_t>(n_operands++)];
   }
-  /** Elements of all operands: the measure by which a call is cheap enough to run where it was made. */
-  int64_t elements() const {
-    int64_t n = 0;
-    for (int i = 0; i < n_operands; ++i) n += numel(operands[static_cast<size_t>(i)].view);
-    return n;
-  }
+  /** Whether to run it where it was made costs no more than handing it over, or holds nobody up. */
+  bool is_cheap() const;
   void clear() {
     for (int i = 0; i < n_operands; ++i) {
       Storage*& s = operands[static_cast<size_t>(i)].storage;

@@ -32,7 +32,7 @@ ATHANOR_ALWAYS_INLINE void parallel_each(Context* ctx, int64_t count, const F& b
 
 /** How many pieces a loop over n elements is cut into. */
 ATHANOR_ALWAYS_INLINE int64_t chunk_count(const Context* ctx, int64_t n, int64_t grain) {
-  return max_of<int64_t>(1, min_of<int64_t>(ctx->threads, n / max_of<int64_t>(grain, 1)));
+  return max_of<int64_t>(1, min_of<int64_t>(ctx->threads == 1 ? 1 : 4 * ctx->threads, n / max_of<int64_t>(grain, 1)));
 }
 
 /** body(begin, end) over pieces of [0, n), as equal as can be. */

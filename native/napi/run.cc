@@ -9,8 +9,6 @@
 namespace athanor {
 namespace {
 
-// A call that touches at most this many elements takes a few microseconds, less than waking the executor does.
-constexpr int64_t kInlineElements = 16384;
 constexpr size_t kFewHandles = 14;
 
 void write_scalar(Operand& o, double value) {
@@ -159,7 +157,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     task.op = static_cast<int>(session.block[kBlockOp]);
     parse(env, session, handles, task);
     napi_value result = session.block[kBlockRecycled] != 0 ? nullptr : make_results(env, self, task);
-    if (self.run_at_once || (task.elements() <= kInlineElements && stream.runs_inline(task))) {
+    if (self.run_at_once || (stream.runs_inline(task) && task.is_cheap())) {
       if (self.run_at_once) stream.wait(stream.submitted());
       session.block[kBlockSequence] = 0;
       auto failure = stream.run_inline(task);
@@ -167,6 +165,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     } else {
       session.block[kBlockSequence] = static_cast<double>(stream.submit(task));
       session.block[kBlockCompleted] = static_cast<double>(stream.completed());
+      session.block[kBlockTight] = Allocator::cpu().tight(stream.bytes_in_flight());
     }
     return result;
   } catch (const std::exception& e) {

@@ -17,7 +17,7 @@ inline void cpu_relax() {
 
 /** One turn of a wait that is expected to end soon but must not starve the thread it waits for on a busy machine. */
 inline void spin_pause(int turn) {
-  if (turn < 1000)
+  if (turn < 100)
     cpu_relax();
   else
     std::this_thread::yield();
