@@ -19,12 +19,12 @@ let shared: { site: Submission['site'] | null } | null = null;
 
 /** Runs `fn`, all of whose calls count as made where `fn` was asked for: one stack is captured for all of them. */
 export function fromOneSite(fn: () => void): void {
-  if (shared !== null) return fn();
-  shared = { site: null };
+  const outer = shared;
+  shared ??= { site: null };
   try {
     fn();
   } finally {
-    shared = null;
+    shared = outer;
   }
 }
 

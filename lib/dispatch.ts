@@ -14,7 +14,7 @@ import { Tensor } from './tensor.js';
 export type Operand = Tensor | number;
 
 // The call being written: native.run() reads the block, and gets these handles as arguments.
-let handles: Handle[] = [];
+const handles: (Handle | null)[] = [];
 let count = 0;
 let at = 0;
 
@@ -63,14 +63,14 @@ function call<A>(op: Op<A>, inputs: readonly Operand[], out: Meta | readonly Met
   block[Block.op] = op.code;
   block[Block.label] = tracer === null ? 0 : tracer.call(op as Op<never>, inputs, listOf(out), attrs);
   let result: Results | string;
-  if (count === 2) result = native.run(handles[0], handles[1]);
-  else if (count === 3) result = native.run(handles[0], handles[1], handles[2]);
-  else if (count === 4) result = native.run(handles[0], handles[1], handles[2], handles[3]);
-  else if (count === 1) result = native.run(handles[0]);
+  const h = handles as Handle[];
+  if (count === 2) result = native.run(h[0], h[1]);
+  else if (count === 3) result = native.run(h[0], h[1], h[2]);
+  else if (count === 4) result = native.run(h[0], h[1], h[2], h[3]);
+  else if (count === 1) result = native.run(h[0]);
   else if (count === 0) result = native.run();
-  else result = native.run(handles.slice(0, count));
-  // A long list would keep its handles, and their memory, alive.
-  if (count > 4) handles = [];
+  else result = native.run(h.slice(0, count));
+  for (let i = 0; i < count; i++) handles[i] = null; // or the list would keep their memory alive
   if (typeof result === 'string') throw new AthanorError(result);
   const sequence = block[Block.sequence];
   if (sequence !== 0 && stream === 0) {
