@@ -2,7 +2,9 @@
 // [O, C / groups, kh, kw]; attrs: stride, padding before the first row and column, and dilation, each by rows and by
 // columns, then groups. What is padded behind the last row follows from the output's size. conv_correlate.h and
 // conv_weight_gradient.h say how work is split and what bounds it.
+#include "cpu/conv_channels.h"
 #include "cpu/conv_correlate.h"
+#include "cpu/conv_weight_channels.h"
 #include "cpu/conv_weight_gradient.h"
 #include "cpu/dense.h"
 #include "cpu/dtypes.h"
@@ -116,10 +118,142 @@ void run_conv_transpose2d(const Call& c) {
   }
 }
 
+/** Taps with the grid of outputs, of phases_y * phases_x interleaved ones, that each belongs to. */
+struct PhaseList {
+  int64_t phases_y, phases_x, count = 0;
+  int64_t *phase, *dy, *dx, *weight;
+  PhaseList(Context* ctx, int64_t y, int64_t x, int64_t room)
+      : phases_y(y),
+        phases_x(x),
+        phase(scratch_array<int64_t>(ctx, room)),
+        dy(scratch_array<int64_t>(ctx, room)),
+        dx(scratch_array<int64_t>(ctx, room)),
+        weight(scratch_array<int64_t>(ctx, room)) {}
+  /** Keeps the order: phase, then dx, then dy. */
+  void add(int64_t p, int64_t y, int64_t x, int64_t w) {
+    int64_t i = count++;
+    for (; i > 0 && comes_before(p, y, x, i - 1); --i) {
+      phase[i] = phase[i - 1];
+      dy[i] = dy[i - 1];
+      dx[i] = dx[i - 1];
+      weight[i] = weight[i - 1];
+    }
+    phase[i] = p;
+    dy[i] = y;
+    dx[i] = x;
+    weight[i] = w;
+  }
+  PhasedTaps taps(Context* ctx) const {
+    const int64_t phases = phases_y * phases_x;
+    int64_t* const first = scratch_array<int64_t>(ctx, phases + 1);
+    for (int64_t p = 0, t = 0; p <= phases; ++p) {
+      while (t < count && phase[t] < p) ++t;
+      first[p] = t;
+    }
+    return {phases_y, phases_x, count, first, dy, dx, weight};
+  }
+
+ private:
+  bool comes_before(int64_t p, int64_t y, int64_t x, int64_t i) const {
+    if (p != phase[i]) return p < phase[i];
+    return x != dx[i] ? x < dx[i] : y < dy[i];
+  }
+};
+
+/** Taps of a weight that lie together: 0 where they do not. */
+int64_t tap_run(const View& w) {
+  const bool together = (w.shape[3] == 1 || w.strides[3] == 1) && (w.shape[2] == 1 || w.strides[2] == w.shape[3]);
+  return together ? w.shape[2] * w.shape[3] : 0;
+}
+
 template <class T>
+FinishedRows<T> finished_rows(const View& out) {
+  return {out.as<T>(), out.strides[0], out.strides[1], out.strides[2], out.strides[3], out.shape[2], out.shape[3]};
+}
+
+/** Columns of a row when the pixels of a plane are cut into rows anew: long rows of full tiles. */
+int64_t row_of_pixels(int64_t pixels) {
+  int64_t best = 1;
+  for (int64_t row = 1; row <= 256 && row <= pixels; ++row)
+    if (pixels % row == 0) best = row;
+  return best >= 16 ? best : pixels;
+}
+
+/** A convolution that meets each pixel alone sees planes as one run of pixels: rows may begin anywhere. */
+template <class T>
+void join_rows(ChannelCorrelation<T>& p) {
+  const auto dense = [](int64_t h, int64_t w, int64_t columns) { return w == 1 && h == columns; };
+  if (p.taps.count != 1 || p.taps.dy[0] != 0 || p.taps.dx[0] != 0 || p.grid.step_y != 1 || p.grid.step_x != 1) return;
+  if (p.taps.phases_y * p.taps.phases_x != 1 || p.grid.columns != p.source.width || p.grid.rows != p.source.height)
+    return;
+  if (!dense(p.source.h, p.source.w, p.grid.columns) || !dense(p.target.y, p.target.x, p.grid.columns)) return;
+  const int64_t pixels = p.grid.rows * p.grid.columns, row = row_of_pixels(pixels);
+  p.grid.rows = p.source.height = p.target.rows = pixels / row;
+  p.grid.columns = p.source.width = p.target.columns = p.source.h = p.target.y = row;
+}
+
+template <class T>
+void conv2d_channels(const Call& c) {
+  const Geometry geometry(c);
+  const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
+  PhaseList list(c.ctx, 1, 1, w.shape[2] * w.shape[3]);
+  for (int64_t r = 0; r < w.shape[2]; ++r)
+    for (int64_t s = 0; s < w.shape[3]; ++s)
+      list.add(0, r * geometry.dilation[0] - geometry.padding[0], s * geometry.dilation[1] - geometry.padding[1],
+               r * w.strides[2] + s * w.strides[3]);
+  ChannelCorrelation<T> p;
+  p.images = x.shape[0];
+  p.groups = geometry.groups;
+  p.m = w.shape[0] / p.groups;
+  p.channels = w.shape[1];
+  p.source = source_of<T>(x);
+  p.grid = {out.shape[2], out.shape[3], geometry.stride[0], geometry.stride[1]};
+  p.taps = list.taps(c.ctx);
+  p.weights = {w.as<const T>(), p.m * w.strides[0], w.strides[0], w.strides[1], tap_run(w)};
+  p.target = finished_rows<T>(out);
+  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
+  join_rows(p);
+  ChannelCorrelator<T>(c.ctx, p).run();
+}
+
+/** As run_conv_transpose2d, but all grids together: they read the same planes. */
+template <class T>
+void conv_transpose2d_channels(const Call& c) {
+  const Geometry geometry(c);
+  const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
+  const int64_t phases_y = min_of(geometry.stride[0], out.shape[2]),
+                phases_x = min_of(geometry.stride[1], out.shape[3]);
+  PhaseList list(c.ctx, phases_y, phases_x, w.shape[2] * w.shape[3]);
+  for (int64_t r = 0; r < w.shape[2]; ++r) {
+    for (int64_t s = 0; s < w.shape[3]; ++s) {
+      // Output row a + y * stride meets this tap where a is its remainder, at row y + dy of x.
+      const int64_t row = r * geometry.dilation[0] - geometry.padding[0];
+      const int64_t column = s * geometry.dilation[1] - geometry.padding[1];
+      const int64_t dy = -floor_div(row, geometry.stride[0]), dx = -floor_div(column, geometry.stride[1]);
+      const int64_t a = row + dy * geometry.stride[0], b = column + dx * geometry.stride[1];
+      if (a < phases_y && b < phases_x) list.add(a * phases_x + b, dy, dx, r * w.strides[2] + s * w.strides[3]);
+    }
+  }
+  ChannelCorrelation<T> p;
+  p.images = x.shape[0];
+  p.groups = geometry.groups;
+  p.m = w.shape[1];
+  p.channels = w.shape[0] / p.groups;
+  p.source = source_of<T>(x);
+  p.grid = {ceil_div(out.shape[2], phases_y), ceil_div(out.shape[3], phases_x), 1, 1};
+  p.taps = list.taps(c.ctx);
+  p.weights = {w.as<const T>(), p.channels * w.strides[0], w.strides[1], w.strides[0], tap_run(w)};
+  p.target = finished_rows<T>(out);
+  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
+  join_rows(p);
+  ChannelCorrelator<T>(c.ctx, p).run();
+}
+
+template <class T, class Run>
 void run_weight_gradient(const Call& c) {
   const Geometry geometry(c);
   const View &x = c.in[0], &out = c.out[0];
+  if (numel(out) == 0) return;
   const View g = dense_planes<T>(c.ctx, c.in[1]);
   WeightGradient<T> p;
   p.images = x.shape[0];
@@ -134,7 +268,7 @@ void run_weight_gradient(const Call& c) {
   p.g_m = g.strides[1];
   const bool direct = is_contiguous(out);
   p.out = direct ? out.as<T>() : scratch_array<T>(c.ctx, numel(out));
-  weight_gradient(c.ctx, p);
+  Run(c.ctx, p).run();
   if (direct) return;
   const T* from = p.out;
   for (int64_t o = 0; o < out.shape[0]; ++o)
@@ -144,22 +278,45 @@ void run_weight_gradient(const Call& c) {
           out.as<T>()[o * out.strides[0] + i * out.strides[1] + r * out.strides[2] + s * out.strides[3]] = *from++;
 }
 
-#define ATHANOR_CONV_KERNELS(name, run)                                                       \
-  void k_##name(const Call& c) {                                                              \
-    if (!with_floats(c.in[0].dtype, [&](auto tag) { run<typename decltype(tag)::type>(c); })) \
-      refuse_dtype(c, c.in[0].dtype);                                                         \
-  }                                                                                           \
-  const Kernel kernels_##name[] = {{"rows", nullptr, k_##name}};
+/** Whether the kernels with channels along vectors can: stretches of a tile are few, offsets have 32 bits. */
+bool fits_channels(const View& x, const View& w, const View& out) {
+  return numel(x) > 0 && numel(w) > 0 && numel(out) > 0 && w.shape[3] <= 32 && x.shape[2] * x.shape[3] <= (1 << 24);
+}
+/** Output channels that fill more than one vector: with fewer, it is better to have pixels along the vectors. */
+bool fills_vectors(const View& out, int64_t m) { return m * (out.dtype == DType::f64 ? 8 : 4) > kVectorBytes; }
+bool conv2d_fits_channels(const Call& c) {
+  const View& w = c.in[1];
+  return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.out[0]);
+}
+bool transpose_fits_channels(const Call& c) {
+  const View& w = c.in[1];
+  const bool strided = c.attrs[0] * c.attrs[1] > 1;  // pixels of the output are not neighbours: half a vector is enough
+  return fills_vectors(w, w.shape[1] * (strided ? 2 : 1)) && fits_channels(c.in[0], w, c.out[0]);
+}
+bool weight_fits_channels(const Call& c) {
+  const View& w = c.out[0];
+  return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.in[1]);
+}
 
-ATHANOR_CONV_KERNELS(conv2d, run_conv2d)
-ATHANOR_CONV_KERNELS(convTranspose2d, run_conv_transpose2d)
-ATHANOR_CONV_KERNELS(conv2dWeightGradient, run_weight_gradient)
+ATHANOR_FLOAT_KERNEL(k_conv2d_channels, conv2d_channels<T>(c))
+ATHANOR_FLOAT_KERNEL(k_conv2d_rows, run_conv2d<T>(c))
+ATHANOR_FLOAT_KERNEL(k_transpose_channels, conv_transpose2d_channels<T>(c))
+ATHANOR_FLOAT_KERNEL(k_transpose_rows, run_conv_transpose2d<T>(c))
+ATHANOR_FLOAT_KERNEL(k_weight_channels, run_weight_gradient<T, WeightGradientByChannels<T>>(c))
+ATHANOR_FLOAT_KERNEL(k_weight_dots, run_weight_gradient<T, WeightGradientRun<T>>(c))
+
+const Kernel kernels_conv2d[] = {{"channels", conv2d_fits_channels, k_conv2d_channels},
+                                 {"rows", nullptr, k_conv2d_rows}};
+const Kernel kernels_transpose[] = {{"channels", transpose_fits_channels, k_transpose_channels},
+                                    {"rows", nullptr, k_transpose_rows}};
+const Kernel kernels_weight_gradient[] = {{"channels", weight_fits_channels, k_weight_channels},
+                                          {"dots", nullptr, k_weight_dots}};
 
 }  // namespace
 
 const OpKernels conv[] = {ATHANOR_OP(conv2d, kernels_conv2d),
-                          ATHANOR_OP(convTranspose2d, kernels_convTranspose2d),
-                          ATHANOR_OP(conv2dWeightGradient, kernels_conv2dWeightGradient),
+                          ATHANOR_OP(convTranspose2d, kernels_transpose),
+                          ATHANOR_OP(conv2dWeightGradient, kernels_weight_gradient),
                           {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA

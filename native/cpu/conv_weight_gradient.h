@@ -114,11 +114,5 @@ class WeightGradientRun {
   int64_t unit_ = 0;  // elements of one image's rows
 };
 
-template <class T>
-void weight_gradient(Context* ctx, const WeightGradient<T>& p) {
-  if (p.groups == 0 || p.m == 0 || p.channels == 0 || p.taps.count == 0) return;
-  WeightGradientRun<T>(ctx, p).run();
-}
-
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

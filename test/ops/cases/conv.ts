@@ -48,6 +48,17 @@ const settings: Setting[] = [
     [0, 2, 4, 4],
     [3, 2, 3, 3],
   ],
+  // Both sides have more channels than a vector has lanes.
+  [[2, 17, 7, 5], [18, 17, 3, 3], { padding: [1, 1, 1, 1] }],
+  [[1, 18, 6, 7], [35, 18, 3, 3], { stride: [2, 2], padding: [1, 1, 1, 1] }],
+  [[1, 19, 7, 4], [20, 19, 3, 2], { stride: [3, 1], dilation: [1, 2], padding: [2, 0, 2, 0] }],
+  [
+    [3, 33, 3, 3],
+    [34, 33, 1, 1],
+  ],
+  [[1, 17, 5, 5], [18, 17, 1, 1], { stride: [2, 2] }],
+  [[1, 34, 2, 17], [34, 17, 1, 3], { groups: 2, padding: [0, 1, 0, 1] }],
+  [[2, 3, 9, 8], [40, 3, 5, 3], { stride: [2, 2], padding: [2, 1, 2, 1] }], // few channels to many
 ];
 
 const sweepOf = (s?: Partial<Sweep>): Sweep => ({ ...plain, ...s });

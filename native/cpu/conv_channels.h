@@ -1,0 +1,244 @@
+// The convolution that makes images, with output channels along the vectors: out[n, m, y, x] = bias[m] + sum over c, t
+// of weight[m, c, t] * image[n, c, at(y, x, t)]. Forward convolution, and the gradient of a convolution's input. The
+// register tile (conv_tile.h) spreads pixels of an image's row over vectors of packed weights, so small images and any
+// stride fill it, and taps that meet padding above or below the image cost nothing. Finished rows are transposed into
+// place.
+//
+// An item of work is a band of rows of one image or several small images, for all panels of output channels or, where
+// there are few images and many weights, for some. Per block of channels the padded planes (conv_planes.h) and a panel
+// of weights fit the second-level cache together. Bound by the multiply-add units: 2 M N K FLOPs.
+#pragma once
+#include "cpu/blocking.h"
+#include "cpu/conv_bands.h"
+#include "cpu/conv_finish.h"
+#include "cpu/conv_panels.h"
+#include "cpu/conv_planes.h"
+#include "cpu/conv_tile.h"
+
+namespace athanor {
+namespace ATHANOR_ISA {
+
+template <class T>
+struct ChannelCorrelation {
+  int64_t images, groups, m, channels;  // m and channels are those of one group
+  Source<T> source;
+  Grid grid;  // of the largest phase
+  PhasedTaps taps;
+  TapWeights<T> weights;
+  FinishedRows<T> target;
+  const T* bias;  // one number an output channel, or null
+};
+
+template <class T>
+class ChannelCorrelator {
+ public:
+  ChannelCorrelator(Context* ctx, const ChannelCorrelation<T>& p)
+      : ctx_(ctx),
+        p_(p),
+        vectors_(choose_vectors()),
+        panel_(vectors_ * kLanes<T>),
+        panels_(ceil_div(p.m, panel_)),
+        blocks_(count_blocks()),
+        block_(ceil_div(p.channels, blocks_)),
+        bands_(bands()),
+        sets_(count_sets()),
+        planes_(ctx, p.source, p.grid, p.taps.all(), bands_.band) {
+    for (int i = 0; i < 2; ++i) tables_[i] = table(block_ - i);
+    weights_ = PackedPanels<T>(ctx, p.weights, p.taps, panel_, p.m, p.channels, p.groups);
+  }
+
+  void run() {
+    const bool packs_own = sets_ > 1 && bands_.items == 1;
+    if (!packs_own) pack_all();
+    const T* const bias = padded_bias();
+    const int64_t unit = block_ * planes_.channel_size(), lines = 64 / static_cast<int64_t>(sizeof(T));
+    const int64_t set = ceil_div(panels_, sets_);
+    planes_room_ = ceil_div(bands_.images * unit, lines) * lines;
+    row_room_ = p_.taps.phases_x * p_.grid.columns * panel_;
+    sums_room_ = row_room_ * (blocks_ == 1 ? 1 : set * bands_.images * bands_.band * p_.taps.phases_y);
+    const int64_t own = packs_own ? p_.taps.count * block_ * panel_ : 0;
+    const Slots<T> slots(ctx_, planes_room_ + sums_room_ + own);
+    char* const clean = scratch_array<char>(ctx_, ctx_->threads);
+    for (int i = 0; i < ctx_->threads; ++i) clean[i] = 0;
+    parallel_each(ctx_, p_.groups * bands_.items * sets_, [&](int64_t i) {
+      const auto slot = slots.take();
+      if (!clean[slot.index]) {
+        for (int64_t n = 0; n < bands_.images; ++n) planes_.clear(slot.data + n * unit, block_);
+        clean[slot.index] = 1;
+      }
+      Item item{i / sets_ / bands_.items,
+                bands_.item(i / sets_ % bands_.items, p_.images, p_.grid.rows),
+                Part(panels_, sets_, i % sets_),
+                slot.data,
+                slot.data + planes_room_,
+                packs_own ? slot.data + planes_room_ + sums_room_ : nullptr,
+                bias};
+      run_item(item);
+      slots.give_back(slot);
+    });
+  }
+
+ private:
+  struct Item {
+    int64_t group;
+    Bands::Item at;
+    Part panels;
+    T *planes, *sums, *packed;
+    const T* bias;
+  };
+  static constexpr int max_stretches = 64;
+
+  int choose_vectors() const {
+    if (p_.m <= kLanes<T>) return 1;
+    const int64_t columns = p_.grid.columns;
+    return kWideTiles<T> && columns <= tallest_tile<T>(4) && p_.m > 3 * kLanes<T> ? 4 : 2;
+  }
+  int64_t count_blocks() const {
+    const int64_t fit = max_of<int64_t>(1, Blocking<T>::local / 3 / (p_.taps.count * panel_));
+    return max_of<int64_t>(1, ceil_div(p_.channels, fit));
+  }
+  Bands bands() const {
+    const int64_t row = block_ * PaddedPlanes<T>::row_size(p_.source, p_.grid);
+    // Where there are more weights than pixels, an image is not cut: items share the weights out instead.
+    const bool heavy = p_.m * p_.channels * p_.taps.count > p_.channels * p_.source.height * p_.source.width;
+    const int64_t wanted = ceil_div(4 * ctx_->threads, p_.groups);
+    return Bands(p_.images, p_.grid.rows, row, Blocking<T>::local / 2, heavy ? 1 : wanted,
+                 max_of<int64_t>(1, p_.images / wanted));
+  }
+  int64_t count_sets() const {
+    const int64_t items = bands_.items * p_.groups, wanted = 2 * ctx_->threads;
+    return items >= wanted ? 1 : min_of(panels_, ceil_div(2 * wanted, items));
+  }
+
+  /** Offsets of the channels of a block under each tap. */
+  const int32_t* table(int64_t channels) const {
+    int32_t* const offsets = scratch_array<int32_t>(ctx_, channels * p_.taps.count);
+    for (int64_t t = 0; t < p_.taps.count; ++t)
+      for (int64_t c = 0; c < channels; ++c)
+        offsets[t * channels + c] = static_cast<int32_t>(planes_.tap_offset(t) + c * planes_.channel_size());
+    return offsets;
+  }
+
+  Part block(int64_t b) const { return Part(p_.channels, blocks_, b); }
+
+  void pack_all() {
+    weights_.allocate(ctx_);
+    const int64_t pieces = p_.groups * blocks_ * panels_;
+    parallel_for(ctx_, pieces, ceil_div(kGrain, panel_ * block_ * p_.taps.count), [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) {
+        const int64_t panel = i % panels_, b = i / panels_ % blocks_, group = i / panels_ / blocks_;
+        weights_.pack(weights_.at(group, panel, block(b)), group, panel, block(b));
+      }
+    });
+  }
+
+  /** What the sums of each panel start from. */
+  const T* padded_bias() const {
+    const int64_t size = panels_ * panel_;
+    T* const bias = scratch_array<T>(ctx_, p_.groups * size);
+    for (int64_t i = 0; i < p_.groups * size; ++i) {
+      const int64_t m = i % size;
+      bias[i] = p_.bias != nullptr && m < p_.m ? p_.bias[i / size * p_.m + m] : T(0);
+    }
+    return bias;
+  }
+
+  void run_item(const Item& item) const {
+    const int64_t unit = block_ * planes_.channel_size();
+    for (int64_t b = 0; b < blocks_; ++b) {
+      const Part c = block(b);
+      for (int64_t n = 0; n < item.at.images.size(); ++n)
+        planes_.fill(item.planes + n * unit, item.at.images.from + n, item.group * p_.channels + c.from, c.size(),
+                     item.at.rows.from, item.at.rows.size());
+      T* sums = item.sums;
+      for (int64_t panel = item.panels.from; panel < item.panels.to; ++panel) {
+        if (item.packed != nullptr) weights_.pack(item.packed, item.group, panel, c);
+        const T* weights = item.packed != nullptr ? item.packed : weights_.at(item.group, panel, c);
+        const T* bias = item.bias + (item.group * panels_ + panel) * panel_;
+        for (int64_t n = 0; n < item.at.images.size(); ++n)
+          for (int64_t y = item.at.rows.from; y < item.at.rows.to; ++y)
+            for (int64_t a = 0; a < p_.taps.phases_y && y < p_.target.rows_of(a, p_.taps.phases_y); ++a) {
+              if (b == blocks_ - 1)  // the output comes from afar while its sums are made
+                prefetch_row(p_.target, item.at.images.from + n, item.group * p_.m + panel * panel_,
+                             min_of<int64_t>(panel_, p_.m - panel * panel_), y * p_.taps.phases_y + a);
+              run_row(item, b, y, a, item.planes + n * unit, weights, b == 0 ? bias : nullptr, sums);
+              if (b == blocks_ - 1)
+                finish_row<T>(p_.target, sums, p_.grid.columns * panel_, p_.taps.phases_x, item.at.images.from + n,
+                              item.group * p_.m + panel * panel_, min_of<int64_t>(panel_, p_.m - panel * panel_),
+                              panel_, y * p_.taps.phases_y + a);
+              if (blocks_ > 1) sums += row_room_;
+            }
+      }
+    }
+  }
+
+  /** Adds a block of channels to all phases of one output row. */
+  void run_row(const Item& item, int64_t b, int64_t y, int64_t a, const T* planes, const T* weights, const T* bias,
+               T* sums) const {
+    const int64_t channels = block(b).size(), tallest = tallest_tile<T>(vectors_);
+    const int32_t* const offsets = tables_[block_ - channels];
+    Stretch stretches[max_stretches];
+    SpreadCall<T> call;
+    call.stretches = stretches;
+    call.begin_step = bias != nullptr ? 0 : panel_;
+    call.sums_step = panel_;
+    for (int64_t x_phase = 0; x_phase < p_.taps.phases_x; ++x_phase) {
+      const int64_t phase = a * p_.taps.phases_x + x_phase, first = p_.taps.first[phase];
+      const int64_t columns = p_.target.columns_of(x_phase, p_.taps.phases_x);
+      const int64_t tiles = ceil_div(columns, tallest);
+      T* const row = sums + x_phase * p_.grid.columns * panel_;
+      call.offsets = offsets + first * channels;
+      call.b = weights + first * channels * panel_;
+      for (int64_t i = 0; i < tiles; ++i) {
+        const Part x(columns, tiles, i);
+        call.a = planes + planes_.place(item.at.rows.from, y, x.from);
+        call.sums = row + x.from * panel_;
+        call.begin = bias != nullptr ? bias : call.sums;
+        call.count = find_stretches(stretches, phase, y, x, channels);
+        spread_function<T>(static_cast<int>(x.size()), vectors_)(call);
+      }
+    }
+  }
+
+  /** The steps of a tile: of each phase's taps, which are sorted by column and then by row, those inside the image. */
+  int find_stretches(Stretch* to, int64_t phase, int64_t y, const Part& x, int64_t channels) const {
+    const PhasedTaps& taps = p_.taps;
+    const int64_t first = taps.first[phase], end = taps.first[phase + 1], row = y * p_.grid.step_y;
+    int count = 0;
+    for (int64_t t = first; t < end;) {
+      const int64_t dx = taps.dx[t];
+      int64_t last = t;
+      while (last < end && taps.dx[last] == dx) ++last;
+      const int64_t next = last;
+      while (t < last && row + taps.dy[t] < 0) ++t;
+      while (last > t && row + taps.dy[last - 1] >= p_.source.height) --last;
+      const bool no_first = x.from * p_.grid.step_x + dx < 0;
+      const bool no_last = (x.to - 1) * p_.grid.step_x + dx >= p_.source.width;
+      const auto without = no_first == no_last ? Stretch::nothing : no_first ? Stretch::first : Stretch::last;
+      const Stretch stretch = {(t - first) * channels, (last - first) * channels, without};
+      if (stretch.from < stretch.to) {
+        if (count > 0 && ((to[count - 1].to == stretch.from && to[count - 1].without == without)))
+          to[count - 1].to = stretch.to;
+        else
+          to[count++] = stretch;
+      }
+      t = next;
+    }
+    return count;
+  }
+
+  Context* ctx_;
+  const ChannelCorrelation<T>& p_;
+  int vectors_;             // of a panel
+  int64_t panel_, panels_;  // output channels of a panel; panels of a group
+  int64_t blocks_, block_;  // of channels: how many, and the largest one's size
+  Bands bands_;
+  int64_t sets_;  // parts of the panels that are items of their own
+  PaddedPlanes<T> planes_;
+  const int32_t* tables_[2];  // for the two sizes of blocks
+  PackedPanels<T> weights_;
+  int64_t planes_room_ = 0, row_room_ = 0, sums_room_ = 0;
+};
+
+}  // namespace ATHANOR_ISA
+}  // namespace athanor
