@@ -1,75 +1,145 @@
-// npm run bench: times athanor beside its peers on the same work, in turn, with the same threads.
+// npm run bench: the roofs of this machine, every kernel placed on them, and athanor beside its peers.
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as athanor from 'athanor';
-import { Command, Option } from 'commander';
-import { athanorRunner } from './athanor.js';
-import { type Case, cases } from './cases.js';
-import { Torch } from './peers/torch.js';
-import { interleave, type Timing } from './timer.js';
+import { busyReason, processorsUsed } from './busy.js';
+import { cases } from './cases/index.js';
+import { rowNames } from './engine.js';
+import { writeWhole } from './files.js';
+import { jobs } from './jobs/index.js';
+import { type BenchOptions, parseOptions } from './options.js';
+import { type PeerEntry, startPeers } from './peers/index.js';
+import { killPeers } from './peers/peer.js';
+import { htmlPage } from './report/html.js';
+import { machineLines, resultLine } from './report/lines.js';
+import { formatReport, formatVersion, type Report, type Result } from './report/report.js';
+import { drawRoofline } from './report/roofline-plot.js';
+import { root } from './root.js';
+import { runCase, runJob } from './run.js';
+import { quick, thorough } from './timer.js';
 
-const groups = [...new Set(cases.map((c) => c.group))];
-const root = path.resolve(__dirname, '..', '..');
-
-interface Result {
-  readonly case: Case;
-  readonly timings: Readonly<Record<string, Timing>>;
+function git(...args: readonly string[]): string {
+  try {
+    return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '';
+  }
 }
 
-function rate(c: Case, seconds: number): string {
-  if (c.flops !== undefined && c.group !== 'train') return `${(c.flops / seconds / 1e9).toFixed(1)} GFLOP/s`;
-  if (c.bytes !== undefined && c.group !== 'overhead') return `${(c.bytes / seconds / 1e9).toFixed(1)} GB/s`;
-  return '';
+function commit(): string {
+  const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
+  return `${git('rev-parse', 'HEAD').slice(0, 12) || 'unknown'}${changed ? '+' : ''}`;
 }
 
-function time(t: Timing): string {
-  const [unit, scale] = t.median < 1e-3 ? ['us', 1e6] : ['ms', 1e3];
-  const spread = Math.round((50 * (t.high - t.low)) / t.median);
-  return `${(t.median * scale).toPrecision(3)} ${unit} +-${spread}%`;
+function chosen({ only, match, quick: short }: BenchOptions) {
+  const wanted = (group: string, name: string) =>
+    (only.length === 0 || only.includes(group)) && (match === undefined || name.includes(match));
+  return {
+    cases: cases.filter((c) => wanted(c.group, c.name) && (!short || c.quick === true || match !== undefined)),
+    jobs: jobs.filter((job) => wanted('jobs', job.name)),
+  };
 }
 
-function line(r: Result): string {
-  const { athanor: own, torch } = r.timings;
-  const peer = torch ? `torch ${time(torch)}   ratio ${(torch.median / own.median).toFixed(2)}` : '';
-  return `${r.case.name.padEnd(42)} ${time(own).padEnd(16)} ${rate(r.case, own.median).padEnd(15)} ${peer}`;
+function printEntries(entries: readonly PeerEntry[]): void {
+  for (const { name, version, reason, install } of entries) {
+    console.log(version === undefined ? `${name}: absent (${reason}); ${install}` : `${name} ${version}`);
+  }
+}
+
+async function bench(options: BenchOptions, folder: string): Promise<Report> {
+  const began = performance.now();
+  const used = await processorsUsed();
+  if (options.threads !== undefined) athanor.setNumThreads(options.threads);
+  const { threads, isa, compiler } = athanor.info();
+  console.log(
+    `${os.cpus()[0].model.trim()}, ${threads} threads, ${isa}, node ${process.versions.node}, commit ${commit()}, load ${os.loadavg()[0].toFixed(1)}`,
+  );
+  const machine = await athanor.measureMachine({ quick: options.quick });
+  console.log(machineLines(machine).join('\n'));
+  const busy = busyReason(used, machine.jitter);
+  if (busy !== null) console.log(`THE MACHINE IS BUSY (${busy}): roofs and times are worse than they would be alone.`);
+  const { peers, entries } = await startPeers(options.peers, threads, folder);
+  printEntries(entries);
+
+  const setting = { machine, peers, effort: options.quick ? quick : thorough, quick: options.quick, folder };
+  const list = chosen(options);
+  const results: Result[] = [];
+  let group = '';
+  const take = (result: Result) => {
+    if (result.group !== group) console.log(`\n${result.group}`);
+    group = result.group;
+    results.push(result);
+    console.log(resultLine(result));
+  };
+  for (const c of list.cases) take(await runCase(c, setting));
+  for (const job of list.jobs) take(await runJob(job, setting));
+  for (const { process } of peers) process.stop();
+
+  const ran = new Set(results.flatMap((r) => r.rows));
+  const everything = options.only.length === 0 && options.match === undefined;
+  return {
+    format: 'athanor benchmark',
+    version: formatVersion,
+    date: new Date().toISOString(),
+    commit: commit(),
+    quick: options.quick,
+    groups: [...new Set(results.map((r) => r.group))],
+    machine: {
+      ...machine,
+      system: `${os.type()} ${os.release()} ${os.arch()}`,
+      node: process.versions.node,
+      compiler,
+      memoryBytes: os.totalmem(),
+    },
+    busy,
+    peers: entries,
+    results,
+    uncovered: everything ? rowNames().filter((name) => !ran.has(name)) : [],
+    seconds: (performance.now() - began) / 1e3,
+  };
+}
+
+async function write(options: BenchOptions, report: Report): Promise<void> {
+  const { json, svg, html } = options;
+  if (json !== undefined) writeWhole(json, formatReport(report));
+  if (svg !== undefined) writeWhole(svg, await drawRoofline(report));
+  if (html !== undefined) writeWhole(html, await htmlPage(report));
+}
+
+/** Ends on a signal: no peer and no file is left behind. */
+function endOn(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', number: number, folder: string): void {
+  process.on(signal, () => {
+    killPeers();
+    fs.rmSync(folder, { recursive: true, force: true });
+    console.error(`\n${signal}: ended; nothing was written`);
+    process.exit(128 + number);
+  });
 }
 
 async function main(): Promise<void> {
-  const program = new Command('bench')
-    .description(
-      'Times athanor beside PyTorch (when it is installed) on the same work, in turn, with the same threads.',
-    )
-    .addOption(new Option('--only <group>', 'one group of cases').choices(groups))
-    .addOption(new Option('--peers <peers>', 'whom to compare with').choices(['all', 'none']).default('all'))
-    .option('--quick', 'fewer samples, no slow cases')
-    .option('--json <file>', 'write the result as JSON')
-    .parse();
-  const options = program.opts<{ only?: string; peers: string; quick?: boolean; json?: string }>();
-  const { threads, isa } = athanor.info();
-  const load = os.loadavg()[0];
-  console.log(`${os.cpus()[0].model}, ${threads} threads, ${isa}, load ${load.toFixed(1)}`);
-  if (load > 0.5) console.log('The machine is busy: read the ratios, not the times.');
-  const torch = options.peers === 'none' ? 'torch: not asked for' : Torch.start(threads, root);
-  if (typeof torch === 'string') console.log(torch);
-
-  const results: Result[] = [];
-  for (const c of cases) {
-    if ((options.only && c.group !== options.only) || (options.quick && c.slow)) continue;
-    const runners = [athanorRunner(c)];
-    if (typeof torch !== 'string') runners.push(await torch.runner(c));
-    const timings = await interleave(runners, options.quick ? 5 : 15);
-    const result = { case: c, timings: Object.fromEntries(runners.map((r, i) => [r.name, timings[i]])) };
-    results.push(result);
-    console.log(line(result));
+  const options = parseOptions(process.argv.slice(2));
+  if (options.list) {
+    const list = chosen(options);
+    for (const { name } of [...list.cases, ...list.jobs]) console.log(name);
+    return;
   }
-  if (typeof torch !== 'string') torch.stop();
-  if (options.json !== undefined) {
-    const machine = { cpu: os.cpus()[0].model, threads, isa, load, node: process.versions.node };
-    fs.writeFileSync(
-      options.json,
-      `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 1)}\n`,
-    );
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'athanor-bench-'));
+  endOn('SIGINT', 2, folder);
+  endOn('SIGTERM', 15, folder);
+  endOn('SIGHUP', 1, folder);
+  try {
+    const report = await bench(options, folder);
+    await write(options, report);
+    const failures = report.results.filter((r) => r.failures.length > 0);
+    if (report.uncovered.length > 0) console.log(`\nops without a case: ${report.uncovered.join(', ')}`);
+    if (report.busy !== null) console.log(`\nThe machine was busy: ${report.busy}.`);
+    console.log(`\n${report.results.length} cases in ${report.seconds.toFixed(0)} s, ${failures.length} failed`);
+    if (failures.length > 0) process.exitCode = 1;
+  } finally {
+    killPeers();
+    fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,48 +1,97 @@
-/** What is known of a time after several samples, in seconds per call. */
+// Timing several ways to do the same work against each other.
+
+/** What is known of a time after several samples, in seconds of one call. */
 export interface Timing {
   readonly median: number;
   /** The quarter and three-quarter marks. */
   readonly low: number;
   readonly high: number;
+  readonly best: number;
   readonly samples: number;
+  /** Calls in each sample. */
+  readonly calls: number;
 }
 
 /** Something that can be timed: runs its work `calls` times and says how many seconds that took. */
 export interface Runner {
   readonly name: string;
   run(calls: number): Promise<number> | number;
+  /** Ends when nothing of it runs any more. */
+  rest?(): Promise<void>;
 }
 
-const sampleSeconds = 0.05; // long against the clock's and the scheduler's grain
-const maxCalls = 1_000_000;
+/** How long and how often to measure. */
+export interface Effort {
+  /** Seconds of one sample, at least: long against the clock's and the scheduler's grain. */
+  readonly sampleSeconds: number;
+  readonly samples: number;
+  /** Seconds after which a runner gets no more samples than three. */
+  readonly patience: number;
+}
 
-/** Doubles the calls until a sample is long enough; this is also the warm-up. */
-async function callsFor(runner: Runner): Promise<number> {
+export const thorough: Effort = { sampleSeconds: 0.03, samples: 11, patience: 3 };
+export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5 };
+
+const fewestSamples = 3;
+
+const mostCalls = 1_000_000;
+
+/** How many calls make a sample long enough; finding out is also the warm-up. */
+async function callsFor(runner: Runner, seconds: number): Promise<number> {
   let calls = 1;
-  let seconds = await runner.run(calls);
-  while (seconds < sampleSeconds && calls < maxCalls) {
-    calls *= Math.min(10, Math.max(2, Math.ceil(sampleSeconds / Math.max(seconds, 1e-9))));
-    seconds = await runner.run(Math.min(calls, maxCalls));
+  await runner.run(1); // the first call compiles, allocates and faults
+  let taken = await runner.run(1);
+  while (taken < seconds && calls < mostCalls) {
+    const factor = Math.min(10, Math.max(2, Math.ceil(seconds / Math.max(taken, 1e-9))));
+    calls = Math.min(mostCalls, calls * factor);
+    taken = await runner.run(calls);
   }
-  return Math.min(calls, maxCalls);
+  await runner.rest?.();
+  return calls;
 }
 
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+/** The value below which a part `q` of a sorted list lies, interpolated between neighbours. */
+export function quantile(sorted: readonly number[], q: number): number {
+  const at = q * (sorted.length - 1);
+  const below = Math.floor(at);
+  const next = sorted[Math.min(below + 1, sorted.length - 1)];
+  return sorted[below] + (at - below) * (next - sorted[below]);
+}
+
+/** What a list of times of one call says. */
+export function timingOf(times: readonly number[], calls: number): Timing {
+  const sorted = [...times].sort((a, b) => a - b);
+  return {
+    median: quantile(sorted, 0.5),
+    low: quantile(sorted, 0.25),
+    high: quantile(sorted, 0.75),
+    best: sorted[0],
+    samples: sorted.length,
+    calls,
+  };
 }
 
 /**
  * Times runners against each other: samples are taken in turn, so that what else the machine does falls on all of them.
+ * Every other round goes backwards, so that nobody always follows the same neighbour.
  */
-export async function interleave(runners: readonly Runner[], samples: number): Promise<Timing[]> {
+export async function interleave(runners: readonly Runner[], effort: Effort): Promise<Timing[]> {
   const calls: number[] = [];
-  for (const runner of runners) calls.push(await callsFor(runner));
+  for (const runner of runners) calls.push(await callsFor(runner, effort.sampleSeconds));
   const times: number[][] = runners.map(() => []);
-  for (let s = 0; s < samples; s++) {
-    for (const [i, runner] of runners.entries()) times[i].push((await runner.run(calls[i])) / calls[i]);
+  const spent = runners.map(() => 0);
+  for (let s = 0; s < effort.samples; s++) {
+    const order = runners.map((_, i) => (s % 2 === 0 ? i : runners.length - 1 - i));
+    for (const i of order) {
+      if (s >= fewestSamples && spent[i] > effort.patience) continue;
+      if (runners.length > 1) {
+        await runners[i].run(calls[i] > 1 ? 2 : 0); // wakes its threads and its caches up again
+      }
+      const seconds = await runners[i].run(calls[i]);
+      spent[i] += seconds;
+      times[i].push(seconds / calls[i]);
+      await runners[i].rest?.();
+    }
   }
-  return times.map((list) => {
-    const sorted = [...list].sort((a, b) => a - b);
-    return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.25), high: quantile(sorted, 0.75), samples };
-  });
+  return times.map((list, i) => timingOf(list, calls[i]));
 }

@@ -45,6 +45,7 @@ export {
   type MemoryLevel,
   type MemoryRoof,
   measureMachine,
+  type Peak,
   type Profile,
   type ProfileOptions,
   profile,

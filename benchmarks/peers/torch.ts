@@ -1,48 +1,55 @@
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+// PyTorch: eager in its best form, compiled, and channels-last for convolution.
+import { spawnSync } from 'node:child_process';
 import * as path from 'node:path';
-import * as readline from 'node:readline';
-import type { Case } from '../cases.js';
-import type { Runner } from '../timer.js';
+import type { Case } from '../case.js';
+import type { Job } from '../jobs/job.js';
+import { root } from '../root.js';
+import type { PeerKind } from './index.js';
 
-/** PyTorch in a process of its own, spoken to in lines of JSON. */
-export class Torch {
-  private readonly child: ChildProcessWithoutNullStreams;
-  private readonly lines: AsyncIterator<string>;
+const python = process.env.PYTHON ?? 'python3';
 
-  private constructor(
-    python: string,
-    private readonly threads: number,
-    root: string,
-  ) {
-    // An OPENBLAS_CORETYPE set for another machine would slow the peer down and flatter us.
-    const { OPENBLAS_CORETYPE: _, ...env } = process.env;
-    this.child = spawn(python, [path.join(root, 'benchmarks', 'peers', 'torch_peer.py')], { env });
-    this.child.stderr.pipe(process.stderr);
-    this.lines = readline.createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-  }
+/** Works of several ops, which a compiler can fuse. */
+const chains = ['chain'];
+const convolutional = ['lenet5', 'resnet20', 'resnet18'];
 
-  /** Starts the peer, or says why it is absent. */
-  static start(threads: number, root: string): Torch | string {
-    const python = process.env.PYTHON ?? 'python3';
-    const probe = spawnSync(python, ['-c', 'import torch']);
-    if (probe.status !== 0) return 'torch: absent; pip install torch numpy';
-    return new Torch(python, threads, root);
-  }
+// OpenBLAS's threads look for work for 2^26 ticks, a tenth of a second and more, before they sleep; 2^20 is still far longer
+// than the gap between two calls.
+const openblasPatience = '20';
 
-  private async ask(request: unknown): Promise<Record<string, number>> {
-    this.child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await this.lines.next();
-    if (done) throw new Error('torch: the peer ended; its message is above');
-    return JSON.parse(value);
-  }
-
-  /** A runner for a case. Valid until the next one is made. */
-  async runner(c: Case): Promise<Runner> {
-    await this.ask({ prepare: c, threads: this.threads });
-    return { name: 'torch', run: async (calls) => (await this.ask({ run: calls })).seconds };
-  }
-
-  stop(): void {
-    this.child.stdin.end();
-  }
+/**
+ * What peers are started with: equal threads. An OPENBLAS_CORETYPE set for another machine would slow the peer down and
+ * flatter us.
+ */
+export function cleanEnvironment(threads: number): NodeJS.ProcessEnv {
+  const { OPENBLAS_CORETYPE: _, ...env } = process.env;
+  return {
+    ...env,
+    OMP_NUM_THREADS: String(threads),
+    OPENBLAS_NUM_THREADS: String(threads),
+    OPENBLAS_THREAD_TIMEOUT: openblasPatience,
+  };
 }
+
+export const torch: PeerKind = {
+  family: 'torch',
+  find(threads) {
+    const probe = spawnSync(python, ['-c', 'import torch, numpy']);
+    if (probe.status !== 0) {
+      const missing = probe.error === undefined ? 'no torch or no numpy in' : 'cannot run';
+      return { reason: `${missing} ${python}`, install: 'pip install torch numpy' };
+    }
+    const script = path.join(root, 'benchmarks', 'peers', 'torch_peer.py');
+    return [{ name: 'torch', command: python, args: [script], env: cleanEnvironment(threads) }];
+  },
+  modes(work: Case | Job, quick: boolean) {
+    const modes = [''];
+    if ('kind' in work) {
+      if (convolutional.includes(work.work)) modes.push('channels-last');
+      if (!quick) modes.push('compile');
+    } else {
+      if (work.group === 'conv') modes.push('channels-last');
+      if (chains.includes(work.work) && !quick) modes.push('compile');
+    }
+    return modes;
+  },
+};

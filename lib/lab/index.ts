@@ -13,5 +13,5 @@ export {
 export { type LayerProfile, type Profile, type ProfileOptions, profile } from './profile.js';
 export { type Roofline, type RooflineOptions, roofline } from './roofline.js';
 export type { Roofs, Situation } from './roofs.js';
-export type { Spread } from './statistics.js';
+export type { Peak, Spread } from './statistics.js';
 export { type BatchSweep, type BatchSweepOptions, batchSweep, type LayerSweep } from './sweep.js';

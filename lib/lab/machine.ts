@@ -5,7 +5,7 @@ import { native } from '../native.js';
 import { checkInteger } from '../shape.js';
 import { type Cache, caches } from './caches.js';
 import { overheads } from './overhead.js';
-import { type Spread, spreadOf } from './statistics.js';
+import { type Peak, peakOf, type Spread, spreadOf } from './statistics.js';
 
 /** What arithmetic was measured: multiply-adds in float32 or float64, products of bfloat16 added to float32. */
 export type ComputeKind = 'f32' | 'f64' | 'bf16';
@@ -16,15 +16,15 @@ export type StreamKind = 'read' | 'write' | 'copy' | 'triad' | 'writeStreaming' 
 /** Where the data lay. */
 export type MemoryLevel = 'L1' | 'L2' | 'L3' | 'DRAM';
 
-/** A roof of arithmetic, in floating-point operations a second; a multiply-add counts as two. */
-export interface ComputeRoof extends Spread {
+/** A roof of arithmetic, its `best` the roof, in floating-point operations a second; a multiply-add counts as two. */
+export interface ComputeRoof extends Peak {
   readonly isa: string;
   readonly kind: ComputeKind;
   readonly threads: number;
 }
 
-/** A roof of memory, in bytes a second that the loop asked for. */
-export interface MemoryRoof extends Spread {
+/** A roof of memory, its `best` the roof, in bytes a second that the loop asked for. */
+export interface MemoryRoof extends Peak {
   readonly level: MemoryLevel;
   readonly kind: StreamKind;
   readonly threads: number;
@@ -109,7 +109,7 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
     for (const kind of kinds as ComputeKind[]) {
       for (const n of counts) {
         const rates = await native.measure({ isa: level, what: kind, threads: n, bytes: 0, seconds: 0.002, windows });
-        compute.push({ isa: level, kind, threads: n, ...spreadOf(rates) });
+        compute.push({ isa: level, kind, threads: n, ...peakOf(rates) });
       }
     }
   }
@@ -119,7 +119,7 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
       const seconds = level === 'DRAM' ? 0.008 : 0.002;
       for (const kind of level === 'DRAM' ? [...cached, ...streaming] : cached) {
         const rates = await native.measure({ isa, what: kind, threads: n, bytes: workingSet, seconds, windows });
-        memory.push({ level, kind, threads: n, workingSet, ...spreadOf(rates) });
+        memory.push({ level, kind, threads: n, workingSet, ...peakOf(rates) });
       }
     }
   }

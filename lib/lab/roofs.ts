@@ -22,13 +22,19 @@ export interface Situation {
   readonly written?: number;
 }
 
-/** The level that holds a working set which `threads` threads share. */
-export function levelOf(machine: Machine, workingSet: number, threads: number): MemoryLevel {
+/** What part of a working set is found at each level; the parts add up to 1. */
+function placesOf(machine: Machine, workingSet: number, threads: number): readonly [MemoryLevel, number][] {
+  const places: [MemoryLevel, number][] = [];
+  let rest = 1;
   for (const { level, bytes, sharedBy } of machine.caches) {
-    const instances = sharedBy > 1 ? Math.ceil(threads / sharedBy) : threads;
-    if (workingSet <= bytes * instances) return `L${level}`;
+    const capacity = bytes * (sharedBy > 1 ? Math.ceil(threads / sharedBy) : threads);
+    // What is passed over in turn and fits is found there; of what is twice as large, the least recently used part is
+    // gone each time before it comes round again.
+    const found = rest * Math.min(1, Math.max(0, 2 - workingSet / capacity));
+    if (found > 0) places.push([`L${level}`, found]);
+    rest -= found;
   }
-  return 'DRAM';
+  return rest > 0 ? [...places, ['DRAM', rest]] : places;
 }
 
 /** The measured thread count next to the one asked for. */
@@ -78,6 +84,10 @@ export function roofsOf(machine: Machine, situation: Situation = {}): Roofs {
     threads,
   );
   if (compute === undefined) fail('roofline', `the machine has no measured peak of ${kind} at ${machine.isa}`);
-  const level = levelOf(machine, workingSet, threads);
-  return { flops: compute.median, bandwidth: bandwidthOf(machine, level, threads, Math.min(1, Math.max(0, written))) };
+  const part = Math.min(1, Math.max(0, written));
+  const secondsAByte = placesOf(machine, workingSet, threads).reduce(
+    (sum, [level, share]) => sum + share / bandwidthOf(machine, level, threads, part),
+    0,
+  );
+  return { flops: compute.best, bandwidth: 1 / secondsAByte };
 }

@@ -12,6 +12,7 @@ function files(entry) {
   if (!stat.isDirectory()) return [entry];
   return fs
     .readdirSync(full)
+    .filter((name) => name !== 'node_modules')
     .sort()
     .flatMap((name) => files(path.join(entry, name)));
 }

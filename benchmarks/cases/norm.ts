@@ -1,0 +1,49 @@
+// Normalisation, forward and backward.
+import { type Case, times } from '../case.js';
+
+function layerNorm(shape: readonly number[], quick = false, gradient?: number): Case {
+  const size = shape[shape.length - 1];
+  return {
+    group: 'norm',
+    name: `layerNorm ${times(shape)}${gradient === undefined ? '' : ': gradients'}`,
+    work: 'layerNorm',
+    inputs: [{ shape }, { shape: [size] }, { shape: [size] }],
+    quick,
+    gradient,
+  };
+}
+
+function batchNorm(shape: readonly number[], quick = false, gradient?: number): Case {
+  const channels = { shape: [shape[1]] };
+  return {
+    group: 'norm',
+    name: `batchNorm ${times(shape)}, training${gradient === undefined ? '' : ': gradients'}`,
+    work: 'batchNorm',
+    inputs: [{ shape }, channels, channels],
+    quick,
+    gradient,
+  };
+}
+
+function inference(shape: readonly number[], quick = false): Case {
+  const channels = { shape: [shape[1]] };
+  const inputs = [{ shape }, channels, { shape: [shape[1]], low: 0.5, high: 2 }, channels, channels];
+  return { group: 'norm', name: `batchNorm ${times(shape)}, inference`, work: 'batchNormInference', inputs, quick };
+}
+
+export const cases: readonly Case[] = [
+  layerNorm([768, 128], true),
+  layerNorm([768, 128], true, -1),
+  layerNorm([4096, 768], true),
+  layerNorm([4096, 768], true, -1),
+  ...[
+    [128, 16, 32, 32],
+    [128, 64, 8, 8],
+    [64, 64, 56, 56],
+    [64, 512, 7, 7],
+  ].flatMap((shape) => [
+    batchNorm(shape, shape[1] === 16),
+    batchNorm(shape, shape[1] === 16, -1),
+    inference(shape, shape[1] === 16),
+  ]),
+];

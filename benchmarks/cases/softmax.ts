@@ -1,0 +1,52 @@
+// Softmax and the losses over classes, forward and backward.
+import { type Case, times } from '../case.js';
+
+function over(work: string, shape: readonly number[], quick = false, gradient?: number): Case {
+  const name = `${work} ${times(shape)}${gradient === undefined ? '' : ': gradient'}`;
+  return {
+    group: 'softmax',
+    name,
+    work,
+    inputs: [{ shape, low: -4, high: 4 }],
+    options: { axis: -1 },
+    quick,
+    gradient,
+  };
+}
+
+function loss(work: string, rows: number, classes: number, quick = false, gradient?: number): Case {
+  return {
+    group: 'softmax',
+    name: `${work} ${rows}x${classes}${gradient === undefined ? '' : ': gradient'}`,
+    work,
+    inputs: [
+      { shape: [rows, classes], low: -4, high: 4 },
+      { shape: [rows], dtype: 'int32', high: classes },
+    ],
+    quick,
+    gradient,
+  };
+}
+
+export const cases: readonly Case[] = [
+  ...[
+    [128, 10],
+    [4096, 64],
+    [4096, 1000],
+    [768, 8192],
+  ].map((shape) => over('softmax', shape, shape[1] === 1000 || shape[1] === 64)),
+  over('softmax', [4096, 1000], true, 0),
+  over('logSoftmax', [4096, 1000], true),
+  over('logSoftmax', [4096, 1000], true, 0),
+  over('logSumExp', [4096, 1000], true),
+  ...[
+    [128, 10],
+    [768, 65],
+    [4096, 1000],
+  ].flatMap(([rows, classes]) => [
+    loss('crossEntropy', rows, classes, rows !== 768),
+    loss('crossEntropy', rows, classes, rows === 4096, 0),
+  ]),
+  loss('nllLoss', 4096, 1000, true),
+  loss('nllLoss', 4096, 1000, true, 0),
+];

@@ -1,0 +1,63 @@
+// The command line of `npm run bench`.
+import { Command, InvalidArgumentError } from 'commander';
+import { groups } from './case.js';
+import { families } from './peers/index.js';
+
+/** What a run is asked to do. */
+export interface BenchOptions {
+  /** Groups to run; all when empty. */
+  readonly only: readonly string[];
+  /** Cases whose name contains this text. */
+  readonly match?: string;
+  readonly peers: readonly string[];
+  readonly quick: boolean;
+  readonly threads?: number;
+  readonly json?: string;
+  readonly svg?: string;
+  readonly html?: string;
+  readonly list: boolean;
+}
+
+function names(what: string, allowed: readonly string[]) {
+  return (value: string): string[] => {
+    const list = value.split(',').filter((name) => name !== '');
+    const unknown = list.filter((name) => !allowed.includes(name));
+    if (list.length === 0 || unknown.length > 0) {
+      throw new InvalidArgumentError(`${what} are ${allowed.join(', ')}.`);
+    }
+    return list;
+  };
+}
+
+function peerNames(value: string): string[] {
+  if (value === 'all') return [...families];
+  if (value === 'none') return [];
+  return names('peers', families)(value);
+}
+
+function threadCount(value: string): number {
+  const n = Number(value);
+  if (!Number.isInteger(n) || n < 1 || n > 1024) throw new InvalidArgumentError('a whole number from 1 to 1024.');
+  return n;
+}
+
+/** Parses the arguments (without node and script); a mistake ends the process with a message. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const program = new Command('bench')
+    .description(
+      'Measures the roofs of this machine, places every kernel on them, and times athanor beside its peers on the same ' +
+        'data, in turn, with the same threads. Results are compared before anything is timed.',
+    )
+    .option('--only <groups>', `groups, with commas between: ${groups.join(', ')}`, names('groups', groups), [])
+    .option('--match <text>', 'only cases whose name contains this')
+    .option('--peers <peers>', `all, none, or some of ${families.join(', ')}`, peerNames, [...families])
+    .option('--quick', 'fewer cases and samples: minutes', false)
+    .option('--threads <n>', 'threads of athanor and of every peer; default: the cores', threadCount)
+    .option('--json <file>', 'write the report')
+    .option('--svg <file>', 'write the roofline plot')
+    .option('--html <file>', 'write a page with plot and tables')
+    .option('--list', 'print the names of the cases and end', false)
+    .allowExcessArguments(false)
+    .parse(args, { from: 'user' });
+  return program.opts<BenchOptions>();
+}

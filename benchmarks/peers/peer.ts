@@ -1,0 +1,121 @@
+// A peer: another library that runs the same cases, in a process of its own that is spoken to in lines of JSON.
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import * as readline from 'node:readline';
+import { asleep } from '../asleep.js';
+import type { Case } from '../case.js';
+import type { Job } from '../jobs/job.js';
+import type { Runner } from '../timer.js';
+
+/** A job as peers get it: what it is, and the files with its state and its inputs. */
+export interface JobRequest extends Pick<Job, 'work' | 'kind' | 'batch'> {
+  readonly state: string;
+  readonly inputs: string;
+  /** Steps whose losses are compared. */
+  readonly steps: number;
+}
+
+/** What a peer is asked to make ready. */
+export type PeerRequest = { readonly case: Case } | { readonly job: JobRequest };
+
+/** What a peer made of a case: its result, and how to time it. */
+export interface Prepared {
+  readonly runner: Runner;
+  readonly result: Float64Array;
+}
+
+/** How a peer is started. */
+export interface PeerCommand {
+  /** As the tables call it. */
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly threads: number;
+  /** A folder for results; the caller removes it. */
+  readonly folder: string;
+}
+
+interface Answer {
+  readonly unsupported?: string;
+  readonly error?: string;
+  readonly version?: string;
+  readonly seconds?: number;
+}
+
+const running = new Set<PeerProcess>();
+
+/** Ends every peer, also in the middle of a call. */
+export function killPeers(): void {
+  for (const peer of running) peer.kill();
+}
+
+/** The process of a peer. It ends by itself when its standard input does, so none outlives this process. */
+export class PeerProcess {
+  readonly name: string;
+  private readonly child: ChildProcessWithoutNullStreams;
+  private readonly lines: AsyncIterator<string>;
+  private readonly threads: number;
+  private readonly resultFile: string;
+  private failure = '';
+
+  constructor({ name, command, args, env, threads, folder }: PeerCommand) {
+    this.name = name;
+    this.threads = threads;
+    this.resultFile = path.join(folder, `${name}.f64`);
+    // A group of its own: Ctrl-C reaches this process alone, which then ends the peer with all that the peer started.
+    this.child = spawn(command, args, { env: env ?? process.env, detached: true });
+    running.add(this);
+    this.child.on('error', (error) => {
+      this.failure = error.message;
+    });
+    this.child.stdin.on('error', () => {}); // the peer has ended: the next answer tells
+    this.child.stderr.on('data', (text: Buffer) => {
+      this.failure = (this.failure + text.toString()).slice(-2000);
+    });
+    this.lines = readline.createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+  }
+
+  private async ask(request: Readonly<Record<string, unknown>>): Promise<Answer> {
+    this.child.stdin.write(`${JSON.stringify(request)}\n`);
+    const { value, done } = await this.lines.next();
+    if (done) throw new Error(`${this.name}: the peer ended: ${this.failure.trim() || 'without a message'}`);
+    const answer = JSON.parse(value) as Answer;
+    if (answer.error !== undefined) throw new Error(`${this.name}: ${answer.error}`);
+    return answer;
+  }
+
+  /** The version of the library. */
+  async version(): Promise<string> {
+    return (await this.ask({ hello: true, threads: this.threads })).version ?? 'unknown';
+  }
+
+  /** Makes a case or a job ready and runs it once; `fresh` forgets what was made ready before. A string: why not. */
+  async prepare(request: PeerRequest, mode: string, fresh: boolean): Promise<Prepared | string> {
+    const answer = await this.ask({ prepare: { ...request, mode, fresh, result: this.resultFile } });
+    if (answer.unsupported !== undefined) return answer.unsupported;
+    const bytes = await fs.promises.readFile(this.resultFile);
+    const result = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8).slice();
+    const name = mode === '' ? this.name : `${this.name}-${mode}`;
+    const run = async (calls: number) => (await this.ask({ run: calls, mode })).seconds ?? Number.NaN;
+    return { result, runner: { name, run, rest: () => asleep(this.child.pid ?? 0) } };
+  }
+
+  /** Lets it end. */
+  stop(): void {
+    this.child.stdin.end();
+    running.delete(this);
+  }
+
+  kill(): void {
+    running.delete(this);
+    const { pid } = this.child;
+    if (pid === undefined || this.child.exitCode !== null) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+}

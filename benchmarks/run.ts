@@ -1,0 +1,137 @@
+// Runs cases and jobs beside their peers.
+import * as path from 'node:path';
+import * as athanor from 'athanor';
+import { type Case, defaultTolerance } from './case.js';
+import { differenceOf } from './data.js';
+import type { Job } from './jobs/job.js';
+import { torchName } from './jobs/torch-names.js';
+import type { Peer } from './peers/index.js';
+import type { PeerRequest, Prepared } from './peers/peer.js';
+import type { Result } from './report/report.js';
+import { comparedSteps, jobSubject, type Subject, subjectOf } from './subject.js';
+import { type Effort, interleave, type Runner } from './timer.js';
+
+/** What all cases of a run have in common. */
+export interface Setting {
+  readonly machine: athanor.Machine;
+  readonly peers: readonly Peer[];
+  readonly effort: Effort;
+  readonly quick: boolean;
+  /** For files that are handed to peers. */
+  readonly folder: string;
+}
+
+/** Losses of a few steps, and outputs of deep models, are compared: rounding grows on the way. */
+const jobTolerance = 2e-3;
+
+interface Comparison {
+  readonly runners: readonly Runner[];
+  readonly differences: Readonly<Record<string, number>>;
+  readonly failures: readonly string[];
+}
+
+/** Makes one peer ready at a time: what differs from athanor's result is a failure, and is not timed. */
+async function comparePeers(
+  setting: Setting,
+  work: Case | Job,
+  request: PeerRequest,
+  own: ArrayLike<number> | null,
+  tolerance: number,
+): Promise<Comparison> {
+  const runners: Runner[] = [];
+  const differences: Record<string, number> = {};
+  const failures: string[] = [];
+  for (const { kind, process } of setting.peers) {
+    for (const [i, mode] of kind.modes(work, setting.quick).entries()) {
+      const name = mode === '' ? process.name : `${process.name}-${mode}`;
+      let prepared: Prepared | string;
+      try {
+        prepared = await process.prepare(request, mode, i === 0);
+      } catch (error) {
+        failures.push((error as Error).message);
+        continue;
+      }
+      if (typeof prepared === 'string') continue;
+      if (own !== null) {
+        const difference = differenceOf(own, prepared.result);
+        differences[name] = Number.isFinite(difference) ? difference : 1e30;
+        if (!(difference <= tolerance)) {
+          failures.push(`results differ: athanor and ${name} by ${difference.toExponential(2)}, allowed ${tolerance}`);
+          continue;
+        }
+      }
+      runners.push(prepared.runner);
+    }
+  }
+  return { runners, differences, failures };
+}
+
+async function measured(
+  setting: Setting,
+  subject: Subject,
+  { runners, differences, failures }: Comparison,
+): Promise<Pick<Result, 'timings' | 'differences' | 'failures' | 'flops' | 'bytes' | 'rows'>> {
+  const all = [subject.runner, ...runners];
+  const timings = await interleave(all, setting.effort);
+  const { flops, bytes, rows } = subject;
+  return {
+    flops,
+    bytes,
+    rows,
+    timings: Object.fromEntries(all.map((runner, i) => [runner.name, timings[i]])),
+    differences,
+    failures,
+  };
+}
+
+function failed(work: Case | Job, error: Error): Result {
+  const group = 'kind' in work ? 'jobs' : work.group;
+  const base = { group, name: work.name, work: work.work, flops: 0, bytes: 0, rows: [], timings: {}, differences: {} };
+  return { ...base, tolerance: 0, failures: [`athanor: ${error.message}`] } as Result;
+}
+
+/** The rooflines of the calls of one run, one after another; what bounds most of their time bounds the run. */
+function roofOf({ calls }: Subject, machine: athanor.Machine): Result['roof'] {
+  const roofs = calls.map(({ flops, bytes, written, dtype }) => {
+    const part = bytes > 0 ? written / bytes : 0;
+    return athanor.roofline({ flops, bytes, written: part, kind: dtype === 'float64' ? 'f64' : 'f32', machine });
+  });
+  const longest = [...roofs].sort((a, b) => b.time - a.time)[0];
+  if (longest === undefined) return undefined;
+  const time = roofs.reduce((sum, roof) => sum + roof.time, 0);
+  const computing = roofs.reduce((sum, roof) => sum + (roof.bound === 'compute' ? roof.time : 0), 0);
+  return { time, bound: computing > time / 2 ? 'compute' : 'memory', ...longest.roofs };
+}
+
+/** Runs a case: compares results, then times. What fails is in the result. */
+export async function runCase(c: Case, setting: Setting): Promise<Result> {
+  const tolerance = c.tolerance ?? defaultTolerance;
+  try {
+    const subject = subjectOf(c);
+    const own = c.random === true ? null : subject.result;
+    const found = await measured(setting, subject, await comparePeers(setting, c, { case: c }, own, tolerance));
+    return { group: c.group, name: c.name, work: c.work, ...found, roof: roofOf(subject, setting.machine), tolerance };
+  } catch (error) {
+    return failed(c, error as Error);
+  }
+}
+
+/** Runs a job: peers start from the same weights and data, and the losses of the first steps are compared. */
+export async function runJob(job: Job, setting: Setting): Promise<Result> {
+  try {
+    const subject = jobSubject(job);
+    const file = (part: string) => path.join(setting.folder, `${job.work}-${part}.safetensors`);
+    const state = Object.entries(subject.state).map(([name, t]) => [torchName(name), t] as const);
+    await athanor.saveSafetensors(file('state'), Object.fromEntries(state));
+    await athanor.saveSafetensors(file('inputs'), subject.run.inputs as Record<string, athanor.Tensor>);
+    for (const [, t] of state) t.dispose();
+    const { work, kind, batch } = job;
+    const steps = kind === 'train' ? comparedSteps : 1;
+    const request = { job: { work, kind, batch, steps, state: file('state'), inputs: file('inputs') } };
+    const comparison = await comparePeers(setting, job, request, subject.result, jobTolerance);
+    const found = await measured(setting, subject, comparison);
+    return { group: 'jobs', name: job.name, work, ...found, tolerance: jobTolerance };
+  } catch (error) {
+    return failed(job, error as Error);
+  }
+}
