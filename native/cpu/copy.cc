@@ -2,6 +2,7 @@
 // one. Each element is read and written once, no FLOP: bound by bandwidth. Split into flat pieces.
 #include "cpu/elementwise.h"
 #include "cpu/families.h"
+#include "cpu/tiles.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -87,6 +88,12 @@ void copy_bytes(const Call& c) {
   });
 }
 
+bool crosses(const Call& c) {
+  return c.in[0].dtype == c.out[0].dtype && crossing(make_walk<2>({&c.out[0], &c.in[0]})) >= 0;
+}
+
+void copy_across(const Call& c) { copy_crossing(c.ctx, c.out[0], c.in[0], streams_to(c.out[0], c.in, 1)); }
+
 // attrs: value
 void fill_flat(const Call& c) {
   const bool known = with_all(c.out[0].dtype, [&](auto tag) {
@@ -127,9 +134,28 @@ void place_strided(const Call& c) {
 
 const Kernel kernels_fill[] = {{"flat", nullptr, fill_flat}};
 const Kernel kernels_place[] = {{"strided", nullptr, place_strided}};
-const Kernel kernels_copy[] = {{"bytes", same_contiguous, copy_bytes}, {"cast", nullptr, copy_cast}};
+const Kernel kernels_copy[] = {
+    {"bytes", same_contiguous, copy_bytes}, {"tiles", crosses, copy_across}, {"cast", nullptr, copy_cast}};
 
 }  // namespace
+
+void lay_along(Context* ctx, const View& out, View* operand) {
+  constexpr int64_t kLarge =
+      65536;  // elements: below, both sides stay in a second-level cache while lines are gathered
+  const int64_t n = numel(*operand);
+  if (n < kLarge || n != numel(out)) return;
+  const Walk<2> w = make_walk<2>({&out, operand});
+  if (crossing(w) < 0) return;
+  View copy = out;
+  copy.dtype = operand->dtype;
+  int64_t step = 1;
+  for (int d = copy.ndim - 1; d >= 0; --d) {
+    copy.strides[d] = step;
+    step *= copy.shape[d];
+  }
+  copy.data = ctx->scratch(ctx, static_cast<size_t>(n) * item_size(copy.dtype));
+  if (copy_crossing(ctx, copy, *operand, false)) *operand = copy;
+}
 
 const OpKernels copy[] = {ATHANOR_OP(copy, kernels_copy),
                           ATHANOR_OP(fill, kernels_fill),

@@ -61,13 +61,22 @@ static void run_row(int64_t n, const int64_t* steps, const size_t* sizes, char* 
   }
 }
 
+/** An operand whose lines run across those of `out` is replaced by a copy in out's order, if it is large: gathering its
+ *  elements one by one would cost several times as much. In copy.cc. */
+void lay_along(Context* ctx, const View& out, View* operand);
+
 /** Runs `loop` over the output and the first N inputs of a call, broadcasting. */
 template <int N>
 static void run_elementwise(const Call& c, Loop loop) {
+  View in_order[N];
   const View* views[N + 1];
   size_t sizes[N + 1];
   views[0] = &c.out[0];
-  for (int k = 1; k <= N; ++k) views[k] = &c.in[k - 1];
+  for (int k = 1; k <= N; ++k) {
+    in_order[k - 1] = c.in[k - 1];
+    lay_along(c.ctx, c.out[0], &in_order[k - 1]);
+    views[k] = &in_order[k - 1];
+  }
   for (int k = 0; k <= N; ++k) sizes[k] = item_size(views[k]->dtype);
   const Walk<N + 1> w = make_walk<N + 1>(views);
   int64_t steps[N + 1];

@@ -9,6 +9,9 @@ export const cases: Record<string, Case[]> = {
     ...shapes.map((shape) => ({ inputs: [{ shape }], attrs: { dtype: 'float64' } })),
     { inputs: [{ shape: [40, 41], ...wide }], attrs: { dtype: 'float32' }, skipGrad: 'rounds to float32' },
     ...['int32', 'uint8', 'bool'].map((dtype) => ({ inputs: [{ shape: [4, 9], ...wide }], attrs: { dtype } })),
+    // Larger than the squares in which transposed layouts are copied
+    { inputs: [{ shape: [67, 130], dtype: 'float32' }], attrs: { dtype: 'float32' }, skipGrad: 'large' },
+    { inputs: [{ shape: [67, 35], dtype: 'uint8', low: 0, high: 255 }], attrs: { dtype: 'uint8' } },
     {
       inputs: [{ shape: [8], values: [0.5, -0.5, 255.9, 256, -1, 3e9, -3e9, 0] }],
       attrs: { dtype: 'int32' },
