@@ -63,6 +63,7 @@ export * as models from './models/index.js';
 export * as nn from './nn/index.js';
 export { elu, type GeluOptions, gelu, leakyRelu, relu, sigmoid, silu, softplus, tanh } from './ops/activation.js';
 export { argmax, argmin } from './ops/argmax.js';
+export { type AttentionOptions, scaledDotProductAttention } from './ops/attention.js';
 export type { KeepDims } from './ops/axes.js';
 export { add, div, floorDivide, maximum, minimum, mul, pow, remainder, sub } from './ops/binary.js';
 export {

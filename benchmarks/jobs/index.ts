@@ -1,3 +1,4 @@
+import { trainGpt } from './gpt.js';
 import type { Job } from './job.js';
 import { trainLenet5 } from './lenet5.js';
 import { trainLstm } from './lstm.js';
@@ -11,6 +12,7 @@ export const jobs: readonly Job[] = [
   trainLenet5,
   trainResnet20,
   trainLstm,
+  trainGpt,
   inferResnet18,
   inferMlp,
 ];

@@ -88,9 +88,54 @@ class CharLstm(nn.Module):
         return self.out(output.flatten(0, 1))
 
 
+class Attention(nn.Module):
+    """nn.MultiheadAttention's parameters around the fused attention, as GPT implementations have it."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, x):
+        n, t, c = x.shape
+        q, k, v = F.linear(x, self.in_proj_weight, self.in_proj_bias).split(c, dim=2)
+        q, k, v = (s.view(n, t, self.heads, c // self.heads).transpose(1, 2) for s in (q, k, v))
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.out_proj(out.transpose(1, 2).contiguous().view(n, t, c))
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.self_attn = Attention(width, heads)
+        self.linear1, self.linear2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x):
+        x = x + self.self_attn(self.norm1(x))
+        return x + self.linear2(F.gelu(self.linear1(self.norm2(x))))
+
+
+class Gpt(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(65, 128), nn.Embedding(64, 128)
+        self.blocks = nn.ModuleList(Block(128, 4) for _ in range(4))
+        self.norm = nn.LayerNorm(128)
+        self.head = nn.Linear(128, 65, bias=False)
+
+    def forward(self, x):
+        y = self.tokens(x) + self.positions(torch.arange(x.shape[1]))
+        for block in self.blocks:
+            y = block(y)
+        return self.head(self.norm(y)).flatten(0, 1)
+
+
 MODELS = {
     "tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5, "lstm": CharLstm, "resnet20": ResNet20,
-    "resnet18": ResNet18,
+    "resnet18": ResNet18, "gpt": Gpt,
 }
 
 OPTIMIZERS = {
@@ -99,6 +144,7 @@ OPTIMIZERS = {
     "lenet5": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "resnet20": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "lstm": lambda p: torch.optim.Adam(p, lr=0.002),
+    "gpt": lambda p: torch.optim.AdamW(p, lr=0.001),
 }
 
 

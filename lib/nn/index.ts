@@ -11,6 +11,7 @@ export {
   Softplus,
   Tanh,
 } from './activations.js';
+export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention.js';
 export { Flatten, Identity, ModuleList, Sequential } from './containers.js';
 export { Conv1d, Conv2d, type ConvLayerOptions } from './conv.js';
 export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from './conv-transpose.js';
@@ -42,3 +43,8 @@ export {
 export type { RecurrentOptions } from './recurrent-base.js';
 export { GRUCell, LSTMCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './recurrent-cell.js';
 export type { LoadReport, StateDict } from './state.js';
+export {
+  type EncodeOptions,
+  TransformerEncoderLayer,
+  type TransformerEncoderLayerOptions,
+} from './transformer.js';

@@ -1,5 +1,5 @@
 // Layers of several inputs and outputs against PyTorch: every output and every gradient. Golden values are float64.
-import { nn, type Tensor } from '../../lib/index.js';
+import { nn, type Tensor, tensor } from '../../lib/index.js';
 import { errorOf, expectAll, type GoldenArray, type GoldenArrays, golden, tensorOf } from './files.js';
 
 /** An input's name, or several in a list. */
@@ -12,6 +12,8 @@ interface Case {
   readonly state: GoldenArrays;
   readonly inputs: GoldenArrays;
   readonly call: Place[];
+  /** Options of the call; a list is a bool mask. */
+  readonly how: Record<string, unknown>;
   readonly outputs: GoldenArray[];
   readonly cotangents: GoldenArray[];
   readonly gradients: GoldenArrays;
@@ -21,7 +23,7 @@ type AnyLayer = new (...args: unknown[]) => nn.Module<unknown[], unknown>;
 
 const { cases } = golden<{ cases: Case[] }>('sequences');
 const rows = cases.map((c, i): [string, Case] => [
-  `${i} ${c.layer}(${[...c.args, JSON.stringify(c.options)].join(', ')}) of ${Object.keys(c.inputs).join(', ')}`,
+  `${i} ${c.layer}(${[...c.args, JSON.stringify(c.options)].join(', ')}) of ${Object.keys(c.inputs).join(', ')}, ${JSON.stringify(c.how)}`,
   c,
 ]);
 
@@ -42,7 +44,10 @@ describe.each([
     layer.loadStateDict(tensors(c.state));
     const inputs = tensors(c.inputs);
     for (const t of Object.values(inputs)) t.requiresGrad = true;
-    const outputs = [layer.forward(...c.call.map((place) => passed(place, inputs)))].flat(2) as Tensor[];
+    const how = Object.entries(c.how).map(([k, v]) => [k, Array.isArray(v) ? tensor(v, { dtype: 'bool' }) : v]);
+    const options = how.length === 0 ? [] : [Object.fromEntries(how)];
+    const results = [layer.forward(...c.call.map((place) => passed(place, inputs)), ...options)].flat(2);
+    const outputs = results.filter((out): out is Tensor => out !== null);
     expect(outputs).toHaveLength(c.outputs.length);
     outputs.forEach((out, i) => {
       expect(out.dtype).toBe(dtype);
