@@ -1,4 +1,4 @@
-import { models, optim, randint, randn } from 'athanor';
+import { models, nn, optim, randint, randn } from 'athanor';
 import * as flops from './flops.js';
 import type { Job } from './job.js';
 import { inference, training } from './run.js';
@@ -54,5 +54,6 @@ export const inferResnet18: Job = {
     inference(
       () => models.resnet18(),
       () => randn([1, 3, 224, 224]),
+      nn.foldBatchNorm,
     ),
 };

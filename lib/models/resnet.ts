@@ -1,5 +1,5 @@
 // Residual networks: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016. Names of parameters
-// are torchvision's, so its weights load.
+// are torchvision's, so its weights load. Norms that a relu follows do it themselves, in the same pass over memory.
 import { fail, show } from '../errors.js';
 import { checkCount, checkOptions } from '../nn/check.js';
 import { Sequential } from '../nn/containers.js';
@@ -25,8 +25,8 @@ function conv(inputs: number, outputs: number, kernel: number, stride: number, o
   return new Conv2d(inputs, outputs, kernel, { stride, padding, bias: false, dtype, device, generator });
 }
 
-function norm(channels: number, { dtype, device }: LayerOptions): BatchNorm2d {
-  return new BatchNorm2d(channels, { dtype, device });
+function norm(channels: number, { dtype, device }: LayerOptions, activation: 'relu' | null = null): BatchNorm2d {
+  return new BatchNorm2d(channels, { activation, dtype, device });
 }
 
 /** Where the input goes past the layers: as it is, or through a 1x1 convolution where sizes change. */
@@ -48,14 +48,14 @@ export class BasicBlock extends Module {
   constructor(inputs: number, channels: number, stride = 1, options: LayerOptions = {}) {
     super();
     this.conv1 = conv(inputs, channels, 3, stride, options);
-    this.bn1 = norm(channels, options);
+    this.bn1 = norm(channels, options, 'relu');
     this.conv2 = conv(channels, channels, 3, 1, options);
     this.bn2 = norm(channels, options);
     this.downsample = shortcut(inputs, channels, stride, options);
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.bn1.forward(this.conv1.forward(x)).relu();
+    const y = this.bn1.forward(this.conv1.forward(x));
     const past = this.downsample === null ? x : this.downsample.forward(x);
     return this.bn2.forward(this.conv2.forward(y)).add(past).relu();
   }
@@ -80,17 +80,17 @@ export class Bottleneck extends Module {
     super();
     const outputs = channels * Bottleneck.expansion;
     this.conv1 = conv(inputs, channels, 1, 1, options);
-    this.bn1 = norm(channels, options);
+    this.bn1 = norm(channels, options, 'relu');
     this.conv2 = conv(channels, channels, 3, stride, options);
-    this.bn2 = norm(channels, options);
+    this.bn2 = norm(channels, options, 'relu');
     this.conv3 = conv(channels, outputs, 1, 1, options);
     this.bn3 = norm(outputs, options);
     this.downsample = shortcut(inputs, outputs, stride, options);
   }
 
   forward(x: Tensor): Tensor {
-    let y = this.bn1.forward(this.conv1.forward(x)).relu();
-    y = this.bn2.forward(this.conv2.forward(y)).relu();
+    let y = this.bn1.forward(this.conv1.forward(x));
+    y = this.bn2.forward(this.conv2.forward(y));
     const past = this.downsample === null ? x : this.downsample.forward(x);
     return this.bn3.forward(this.conv3.forward(y)).add(past).relu();
   }
@@ -147,7 +147,7 @@ export class ResNet extends Module {
     checkBlocks('ResNet', blocks, 4);
     const wide = block.expansion;
     this.conv1 = conv(inChannels, 64, 7, 2, options);
-    this.bn1 = norm(64, options);
+    this.bn1 = norm(64, options, 'relu');
     this.layer1 = stage(block, 64, 64, blocks[0], 1, options);
     this.layer2 = stage(block, 64 * wide, 128, blocks[1], 2, options);
     this.layer3 = stage(block, 128 * wide, 256, blocks[2], 2, options);
@@ -158,7 +158,7 @@ export class ResNet extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let y = this.bn1.forward(this.conv1.forward(x)).relu().maxPool2d(3, { stride: 2, padding: 1 });
+    let y = this.bn1.forward(this.conv1.forward(x)).maxPool2d(3, { stride: 2, padding: 1 });
     for (const layer of [this.layer1, this.layer2, this.layer3, this.layer4]) y = layer.forward(y);
     return this.fc.forward(y.adaptiveAvgPool2d(1).flatten(1));
   }
@@ -179,7 +179,7 @@ export class CifarResNet extends Module {
     const { numClasses, inChannels } = checked('CifarResNet', options, 10);
     checkBlocks('CifarResNet', blocks, 3);
     this.conv1 = conv(inChannels, 16, 3, 1, options);
-    this.bn1 = norm(16, options);
+    this.bn1 = norm(16, options, 'relu');
     this.layer1 = stage(BasicBlock, 16, 16, blocks[0], 1, options);
     this.layer2 = stage(BasicBlock, 16, 32, blocks[1], 2, options);
     this.layer3 = stage(BasicBlock, 32, 64, blocks[2], 2, options);
@@ -189,7 +189,7 @@ export class CifarResNet extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    let y = this.bn1.forward(this.conv1.forward(x)).relu();
+    let y = this.bn1.forward(this.conv1.forward(x));
     for (const layer of [this.layer1, this.layer2, this.layer3]) y = layer.forward(y);
     return this.fc.forward(y.adaptiveAvgPool2d(1).flatten(1));
   }

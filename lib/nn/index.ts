@@ -17,6 +17,7 @@ export { Conv1d, Conv2d, type ConvLayerOptions } from './conv.js';
 export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from './conv-transpose.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { foldBatchNorm } from './fuse.js';
 export * as init from './init.js';
 export type { LayerOptions } from './layer.js';
 export { Linear, type LinearOptions } from './linear.js';
