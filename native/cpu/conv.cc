@@ -4,6 +4,7 @@
 // conv_weight_gradient.h say how work is split and what bounds it.
 #include "cpu/conv_channels.h"
 #include "cpu/conv_correlate.h"
+#include "cpu/conv_depthwise.h"
 #include "cpu/conv_weight_channels.h"
 #include "cpu/conv_weight_gradient.h"
 #include "cpu/dense.h"
@@ -192,8 +193,8 @@ void join_rows(ChannelCorrelation<T>& p) {
   p.grid.columns = p.source.width = p.target.columns = p.source.h = p.target.y = row;
 }
 
-template <class T>
-void conv2d_channels(const Call& c) {
+template <class T, class Run>
+void conv2d_phases(const Call& c) {
   const Geometry geometry(c);
   const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
   PhaseList list(c.ctx, 1, 1, w.shape[2] * w.shape[3]);
@@ -213,12 +214,12 @@ void conv2d_channels(const Call& c) {
   p.target = finished_rows<T>(out);
   p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
   join_rows(p);
-  ChannelCorrelator<T>(c.ctx, p).run();
+  Run(c.ctx, p).run();
 }
 
 /** As run_conv_transpose2d, but all grids together: they read the same planes. */
-template <class T>
-void conv_transpose2d_channels(const Call& c) {
+template <class T, class Run>
+void conv_transpose2d_phases(const Call& c) {
   const Geometry geometry(c);
   const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
   const int64_t phases_y = min_of(geometry.stride[0], out.shape[2]),
@@ -246,7 +247,7 @@ void conv_transpose2d_channels(const Call& c) {
   p.target = finished_rows<T>(out);
   p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
   join_rows(p);
-  ChannelCorrelator<T>(c.ctx, p).run();
+  Run(c.ctx, p).run();
 }
 
 template <class T, class Run>
@@ -284,6 +285,12 @@ bool fits_channels(const View& x, const View& w, const View& out) {
 }
 /** Output channels that fill more than one vector: with fewer, it is better to have pixels along the vectors. */
 bool fills_vectors(const View& out, int64_t m) { return m * (out.dtype == DType::f64 ? 8 : 4) > kVectorBytes; }
+/** Whether every channel sees itself alone. */
+bool is_depthwise(const View& x, const View& w, const View& out, int64_t groups) {
+  return w.shape[0] == groups && w.shape[1] == 1 && fits_channels(x, w, out);
+}
+bool conv2d_is_depthwise(const Call& c) { return is_depthwise(c.in[0], c.in[1], c.out[0], Geometry(c).groups); }
+bool weight_is_depthwise(const Call& c) { return is_depthwise(c.in[0], c.out[0], c.in[1], Geometry(c).groups); }
 bool conv2d_fits_channels(const Call& c) {
   const View& w = c.in[1];
   return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.out[0]);
@@ -298,18 +305,24 @@ bool weight_fits_channels(const Call& c) {
   return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.in[1]);
 }
 
-ATHANOR_FLOAT_KERNEL(k_conv2d_channels, conv2d_channels<T>(c))
+ATHANOR_FLOAT_KERNEL(k_conv2d_channels, (conv2d_phases<T, ChannelCorrelator<T>>(c)))
+ATHANOR_FLOAT_KERNEL(k_conv2d_depthwise, (conv2d_phases<T, DepthwiseCorrelator<T>>(c)))
+ATHANOR_FLOAT_KERNEL(k_transpose_depthwise, (conv_transpose2d_phases<T, DepthwiseCorrelator<T>>(c)))
+ATHANOR_FLOAT_KERNEL(k_weight_depthwise, (run_weight_gradient<T, DepthwiseWeightGradient<T>>(c)))
 ATHANOR_FLOAT_KERNEL(k_conv2d_rows, run_conv2d<T>(c))
-ATHANOR_FLOAT_KERNEL(k_transpose_channels, conv_transpose2d_channels<T>(c))
+ATHANOR_FLOAT_KERNEL(k_transpose_channels, (conv_transpose2d_phases<T, ChannelCorrelator<T>>(c)))
 ATHANOR_FLOAT_KERNEL(k_transpose_rows, run_conv_transpose2d<T>(c))
 ATHANOR_FLOAT_KERNEL(k_weight_channels, run_weight_gradient<T, WeightGradientByChannels<T>>(c))
 ATHANOR_FLOAT_KERNEL(k_weight_dots, run_weight_gradient<T, WeightGradientRun<T>>(c))
 
-const Kernel kernels_conv2d[] = {{"channels", conv2d_fits_channels, k_conv2d_channels},
+const Kernel kernels_conv2d[] = {{"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
+                                 {"channels", conv2d_fits_channels, k_conv2d_channels},
                                  {"rows", nullptr, k_conv2d_rows}};
-const Kernel kernels_transpose[] = {{"channels", transpose_fits_channels, k_transpose_channels},
+const Kernel kernels_transpose[] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
+                                    {"channels", transpose_fits_channels, k_transpose_channels},
                                     {"rows", nullptr, k_transpose_rows}};
-const Kernel kernels_weight_gradient[] = {{"channels", weight_fits_channels, k_weight_channels},
+const Kernel kernels_weight_gradient[] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
+                                          {"channels", weight_fits_channels, k_weight_channels},
                                           {"dots", nullptr, k_weight_dots}};
 
 }  // namespace

@@ -53,7 +53,7 @@ class ChannelCorrelator {
     const T* const bias = padded_bias();
     const int64_t unit = block_ * planes_.channel_size(), lines = 64 / static_cast<int64_t>(sizeof(T));
     const int64_t set = ceil_div(panels_, sets_);
-    planes_room_ = ceil_div(bands_.images * unit, lines) * lines;
+    planes_room_ = ceil_div(bands_.images * unit + kLanes<T>, lines) * lines;
     row_room_ = p_.taps.phases_x * p_.grid.columns * panel_;
     sums_room_ = row_room_ * (blocks_ == 1 ? 1 : set * bands_.images * bands_.band * p_.taps.phases_y);
     const int64_t own = packs_own ? p_.taps.count * block_ * panel_ : 0;

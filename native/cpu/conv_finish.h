@@ -1,5 +1,6 @@
 // Rows of sums with channels along the vectors, transposed into an image whose channels are planes.
 #pragma once
+#include "cpu/gemm_pack.h"
 #include "cpu/parallel.h"
 #include "cpu/simd.h"
 
@@ -62,13 +63,9 @@ ATHANOR_ALWAYS_INLINE void prefetch_row(const FinishedRows<T>& to, int64_t n, in
 template <class T>
 ATHANOR_ALWAYS_INLINE void take_square(Vec<T> (&square)[kLanes<T>], const T* from, int64_t width, int64_t pixels) {
   constexpr int lanes = kLanes<T>;
-  if (pixels >= lanes) {
+  if (pixels >= lanes) return load_transposed(from, width, square);
 #pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) square[i] = load(from + i * width);
-  } else {
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) square[i] = i < pixels ? load(from + i * width) : Vec<T>{};
-  }
+  for (int i = 0; i < lanes; ++i) square[i] = i < pixels ? load(from + i * width) : Vec<T>{};
   transpose<T>(square);
 }
 

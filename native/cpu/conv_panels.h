@@ -88,13 +88,12 @@ class PackedPanels {
       const int along = static_cast<int>(min_of<int64_t>(lanes, depth - k));
       Vec<T> square[lanes];
       if (along == lanes && rows == lanes) {
-#pragma GCC unroll 16
-        for (int i = 0; i < lanes; ++i) square[i] = load(from + i * w_.m + k);
+        load_transposed(from + k, w_.m, square);
       } else {
 #pragma GCC unroll 16
         for (int i = 0; i < lanes; ++i) square[i] = i < rows ? load_n(from + i * w_.m + k, along) : Vec<T>{};
+        transpose<T>(square);
       }
-      transpose<T>(square);
       for (int i = 0; i < along; ++i) {
         if (order_[tap] >= 0) store(to + (order_[tap] * channels + c) * panel_, square[i]);
         if (++tap == w_.run) {

@@ -12,8 +12,10 @@ namespace ATHANOR_ISA {
 template <class T>
 class PaddedPlanes {
  public:
-  PaddedPlanes(Context* ctx, const Source<T>& source, const Grid& grid, const Taps& taps, int64_t band)
-      : source_(source), grid_(grid), taps_(taps), runs_(scratch_array<Run>(ctx, taps.count)) {
+  /** `whole`: rows outside of the image are there as well, as zeros. */
+  PaddedPlanes(Context* ctx, const Source<T>& source, const Grid& grid, const Taps& taps, int64_t band,
+               bool whole = false)
+      : source_(source), grid_(grid), taps_(taps), whole_(whole), runs_(scratch_array<Run>(ctx, taps.count)) {
     for (int64_t t = 0; t < taps.count; ++t) {
       first_dy_ = t == 0 ? taps.dy[t] : min_of(first_dy_, taps.dy[t]);
       last_dy_ = t == 0 ? taps.dy[t] : max_of(last_dy_, taps.dy[t]);
@@ -27,13 +29,17 @@ class PaddedPlanes {
       run.last = max_of(run.last, shift);
     }
     for (int64_t i = 0; i < count_; ++i) lay_out(runs_[i]);
-    const int64_t rows = min_of(source.height, (band - 1) * grid.step_y + last_dy_ - first_dy_ + 1);
+    meets_ = scratch_array<bool>(ctx, grid.step_y);
+    for (int64_t i = 0; i < grid.step_y; ++i) meets_[i] = false;
+    for (int64_t t = 0; t < taps.count; ++t) meets_[remainder(taps.dy[t], grid.step_y)] = true;
+    const int64_t reach = (band - 1) * grid.step_y + last_dy_ - first_dy_ + 1;
+    const int64_t rows = whole ? reach : min_of(source.height, reach);
     // An odd number of cache lines: the channels of one pixel spread over all sets of the first-level cache.
     channel_ = ceil_div(max_of<int64_t>(rows, 1) * pitch_, line) | 1;
     channel_ *= line;
   }
 
-  /** Elements of one channel. */
+  /** Elements of one channel. Behind the last there must be room for a vector. */
   int64_t channel_size() const { return channel_; }
   /** Elements of a grid row's worth of image rows, about. */
   static int64_t row_size(const Source<T>& source, const Grid& grid) {
@@ -49,6 +55,10 @@ class PaddedPlanes {
 
   /** Zeros left and right of the image: fill leaves them alone. */
   void clear(T* to, int64_t channels) const {
+    if (whole_) {
+      for (int64_t i = 0; i < channels * channel_; ++i) to[i] = T(0);
+      return;
+    }
     const int64_t rows = channel_ / max_of<int64_t>(pitch_, 1);
     for (int64_t c = 0; c < channels; ++c) {
       for (int64_t h = 0; h < rows; ++h) {
@@ -65,16 +75,27 @@ class PaddedPlanes {
 
   /** Copies channels of an image for the band of `rows` grid rows at y0. */
   void fill(T* to, int64_t image, int64_t first_channel, int64_t channels, int64_t y0, int64_t rows) const {
-    const int64_t begin = first_row(y0);
+    const int64_t top = first_row(y0), begin = max_of<int64_t>(0, top);
     const int64_t end = min_of(source_.height, (y0 + rows - 1) * grid_.step_y + last_dy_ + 1);
     for (int64_t c = 0; c < channels; ++c) {
       const T* plane = source_.data + image * source_.n + (first_channel + c) * source_.c;
       if (source_.w == 1 && c + 1 < channels)  // the next channel comes from afar while this one is copied
         for (int64_t i = begin * source_.h; i < end * source_.h; i += line) __builtin_prefetch(plane + source_.c + i);
-      for (int64_t h = begin; h < end; ++h) {
-        if (grid_.step_y > 1 && !is_read(h)) continue;
-        for (int64_t i = 0; i < count_; ++i)
-          copy_run(to + c * channel_ + (h - begin) * pitch_, plane + h * source_.h, runs_[i]);
+      T* row = to + c * channel_ + (begin - top) * pitch_;
+      const T* from = plane + begin * source_.h;
+      if (count_ == 1 && source_.w == 1 && grid_.step_x == 1 && grid_.step_y == 1 && runs_[0].count <= kLanes<T>) {
+        const int n = static_cast<int>(runs_[0].count);
+        row += runs_[0].to;
+        from += runs_[0].from;
+        for (int64_t h = begin; h < end; ++h, row += pitch_, from += source_.h) store(row, load_n(from, n));
+        continue;
+      }
+      int64_t phase = remainder(begin, grid_.step_y);
+      for (int64_t h = begin; h < end; ++h, row += pitch_, from += source_.h) {
+        const bool is_read = meets_[phase];
+        if (++phase == grid_.step_y) phase = 0;
+        if (!is_read) continue;
+        for (int64_t i = 0; i < count_; ++i) copy_run(row, from, runs_[i]);
       }
     }
   }
@@ -94,11 +115,9 @@ class PaddedPlanes {
     while (i < count_ && runs_[i].phase != remainder(dx, grid_.step_x)) ++i;
     return i;
   }
-  int64_t first_row(int64_t y0) const { return max_of<int64_t>(0, y0 * grid_.step_y + first_dy_); }
-  bool is_read(int64_t h) const {
-    for (int64_t t = 0; t < taps_.count; ++t)
-      if (remainder(h - taps_.dy[t], grid_.step_y) == 0) return true;
-    return false;
+  int64_t first_row(int64_t y0) const {
+    const int64_t row = y0 * grid_.step_y + first_dy_;
+    return whole_ ? row : max_of<int64_t>(0, row);
   }
 
   void lay_out(Run& run) {
@@ -123,11 +142,12 @@ class PaddedPlanes {
     else
       for (int64_t j = 0; j < n; ++j) to[j] = from[j * along];
   }
+  // Whole vectors are written, zeros behind the row: what they cover is a border, or is written next.
   static void copy_neighbours(T* to, const T* from, int64_t n) {
     constexpr int lanes = kLanes<T>;
     int64_t j = 0;
     for (; j + lanes <= n; j += lanes) store(to + j, load(from + j));
-    if (j < n) store_n(to + j, load_n(from + j, static_cast<int>(n - j)), static_cast<int>(n - j));
+    if (j < n) store(to + j, load_n(from + j, static_cast<int>(n - j)));
   }
   static void copy_every_second(T* to, const T* from, int64_t n) {
 #pragma omp simd
@@ -137,7 +157,9 @@ class PaddedPlanes {
   Source<T> source_;
   Grid grid_;
   Taps taps_;
+  bool whole_;
   Run* runs_;
+  bool* meets_;  // rows by their remainder in the vertical stride: whether any tap reads them
   int64_t count_ = 0, pitch_ = 0, channel_ = 0;
   int64_t first_dy_ = 0, last_dy_ = 0;
 };

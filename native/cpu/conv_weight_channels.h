@@ -40,21 +40,21 @@ void turn_planes(T* to, int64_t width, int64_t pitch, const T* from, int64_t pla
         Vec<T> square[lanes];
         if (w == 1 && along == lanes && have == lanes) {
 #pragma GCC unroll 16
-          for (int i = 0; i < lanes; ++i) {
-            square[i] = load(planes + i * plane + p);
-            __builtin_prefetch(planes + (i - lanes) * plane + p);  // the next channels come from afar meanwhile
-          }
-        } else if (w == 1) {
-#pragma GCC unroll 16
-          for (int i = 0; i < lanes; ++i) square[i] = i < have ? load_n(planes + i * plane + p, along) : Vec<T>{};
+          for (int i = 0; i < lanes; ++i)  // the next channels come from afar meanwhile
+            __builtin_prefetch(planes + (i - lanes) * plane + p);
+          load_transposed(planes + p, plane, square);
         } else {
           T apart[lanes * lanes];
-          for (int i = 0; i < have; ++i)
-            for (int j = 0; j < along; ++j) apart[i * lanes + j] = planes[i * plane + (p + j) * w];
+          const bool neighbours = w == 1;
+          if (!neighbours)
+            for (int i = 0; i < have; ++i)
+              for (int j = 0; j < along; ++j) apart[i * lanes + j] = planes[i * plane + (p + j) * w];
+          const T* const base = neighbours ? planes + p : apart;
+          const int64_t step = neighbours ? plane : lanes;
 #pragma GCC unroll 16
-          for (int i = 0; i < lanes; ++i) square[i] = i < have ? load_n(apart + i * lanes, along) : Vec<T>{};
+          for (int i = 0; i < lanes; ++i) square[i] = i < have ? load_n(base + i * step, along) : Vec<T>{};
+          transpose<T>(square);
         }
-        transpose<T>(square);
         if (along == lanes && column + lanes <= columns) {
 #pragma GCC unroll 16
           for (int i = 0; i < lanes; ++i) store(at + i * width, square[i]);

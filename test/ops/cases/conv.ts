@@ -48,6 +48,8 @@ const settings: Setting[] = [
     [0, 2, 4, 4],
     [3, 2, 3, 3],
   ],
+  [[2, 3, 9, 35], [3, 1, 3, 3], { groups: 3, stride: [2, 2], padding: [1, 1, 1, 1] }], // depthwise, strided
+  [[1, 2, 7, 66], [2, 1, 5, 2], { groups: 2, stride: [1, 3], dilation: [2, 1], padding: [4, 0, 4, 0] }],
   // Both sides have more channels than a vector has lanes.
   [[2, 17, 7, 5], [18, 17, 3, 3], { padding: [1, 1, 1, 1] }],
   [[1, 18, 6, 7], [35, 18, 3, 3], { stride: [2, 2], padding: [1, 1, 1, 1] }],
