@@ -9,6 +9,7 @@ export const groups = [
   'reduce',
   'softmax',
   'norm',
+  'layers',
   'pool',
   'index',
   'random',

@@ -47,11 +47,27 @@ const special: Readonly<Record<string, Work>> = {
   dropout: ([x], { p }) => athanor.dropout(x, { p: p as number }),
   batchNorm: ([x, weight, bias]) => athanor.batchNorm(x, null, null, weight, bias, { training: true }),
   batchNormInference: ([x, mean, variance, weight, bias]) => athanor.batchNorm(x, mean, variance, weight, bias),
+  rmsNorm: ([x, weight]) => athanor.rmsNorm(x, [x.shape[x.ndim - 1]], weight),
+  groupNorm: ([x, weight, bias], { groups }) => athanor.groupNorm(x, groups as number, weight, bias),
   layerNorm: ([x, weight, bias]) => athanor.layerNorm(x, [x.shape[x.ndim - 1]], weight, bias),
 };
 
 const byAxis = ['sum', 'mean', 'prod', 'max', 'min', 'all', 'any', 'argmax', 'argmin', 'variance', 'std'];
 const byLastAxis = ['softmax', 'logSoftmax', 'logSumExp'];
+
+/** Recurrent layers on given weights: their fields are the inputs themselves, so that gradients reach those. */
+const recurrent = { lstm: athanor.nn.LSTM, gru: athanor.nn.GRU, rnn: athanor.nn.RNN } as const;
+
+function recurrentWork(name: keyof typeof recurrent): (inputs: Tensor[]) => Tensor {
+  let layer: athanor.nn.Module<[Tensor], [Tensor, unknown]> | undefined;
+  return ([x, weightIhL0, weightHhL0, biasIhL0, biasHhL0]) => {
+    if (layer === undefined) {
+      layer = new recurrent[name](x.shape[2], weightHhL0.shape[1]) as never;
+      Object.assign(layer as object, { weightIhL0, weightHhL0, biasIhL0, biasHhL0 });
+    }
+    return layer?.forward(x)[0] as Tensor;
+  };
+}
 
 const { optim } = athanor;
 type Stepper = { step(): void };
@@ -86,6 +102,7 @@ function optimizerWork(name: string): (inputs: Tensor[]) => Tensor {
 export function workOf(c: Case): (inputs: Tensor[]) => Tensor {
   const options = c.options ?? {};
   if (c.group === 'optim') return optimizerWork(c.work);
+  if (c.work in recurrent) return recurrentWork(c.work as keyof typeof recurrent);
   const own = special[c.work];
   if (own !== undefined) return (inputs) => own(inputs, options);
   const named = (athanor as unknown as Record<string, unknown>)[c.work];

@@ -3,6 +3,7 @@ import { type Case, groups } from '../case.js';
 import { cases as conv } from './conv.js';
 import { cases as elementwise } from './elementwise.js';
 import { cases as gemm } from './gemm.js';
+import { cases as layers } from './layers.js';
 import { cases as norm } from './norm.js';
 import { cases as pool } from './pool.js';
 import { cases as reduce } from './reduce.js';
@@ -17,6 +18,7 @@ export const cases: readonly Case[] = [
   ...reduce,
   ...softmax,
   ...norm,
+  ...layers,
   ...pool,
   ...rest,
 ].sort((a, b) => groups.indexOf(a.group) - groups.indexOf(b.group));

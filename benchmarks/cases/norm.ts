@@ -31,11 +31,27 @@ function inference(shape: readonly number[], quick = false): Case {
   return { group: 'norm', name: `batchNorm ${times(shape)}, inference`, work: 'batchNormInference', inputs, quick };
 }
 
+function rmsNorm(shape: readonly number[], gradient?: number): Case {
+  const inputs = [{ shape }, { shape: [shape[shape.length - 1]] }];
+  const name = `rmsNorm ${times(shape)}${gradient === undefined ? '' : ': gradients'}`;
+  return { group: 'norm', name, work: 'rmsNorm', inputs, quick: true, gradient };
+}
+
+function groupNorm(shape: readonly number[], groups: number, gradient?: number): Case {
+  const inputs = [{ shape }, { shape: [shape[1]] }, { shape: [shape[1]] }];
+  const name = `groupNorm ${times(shape)}, ${groups} groups${gradient === undefined ? '' : ': gradients'}`;
+  return { group: 'norm', name, work: 'groupNorm', inputs, options: { groups }, quick: true, gradient };
+}
+
 export const cases: readonly Case[] = [
   layerNorm([768, 128], true),
   layerNorm([768, 128], true, -1),
   layerNorm([4096, 768], true),
   layerNorm([4096, 768], true, -1),
+  rmsNorm([4096, 768]),
+  rmsNorm([4096, 768], -1),
+  groupNorm([32, 64, 28, 28], 8),
+  groupNorm([32, 64, 28, 28], 8, -1),
   ...[
     [128, 16, 32, 32],
     [128, 64, 8, 8],

@@ -123,10 +123,10 @@ const optim: readonly Case[] = ['sgdStep', 'adamStep', 'rmspropStep', 'adagradSt
 ]);
 
 const overhead: readonly Case[] = [
-  { group: 'overhead', name: 'add 16', work: 'add', inputs: [{ shape: [16] }, { shape: [16] }], quick: true },
-  { group: 'overhead', name: 'add 1K', work: 'add', inputs: [{ shape: [K] }, { shape: [K] }], quick: true },
-  { group: 'overhead', name: 'relu 16', work: 'relu', inputs: [{ shape: [16] }], quick: true },
-  { group: 'overhead', name: 'sum 16', work: 'sum', inputs: [{ shape: [16] }] },
+  { group: 'overhead', name: 'add of 16 floats', work: 'add', inputs: [{ shape: [16] }, { shape: [16] }], quick: true },
+  { group: 'overhead', name: 'add of 1K floats', work: 'add', inputs: [{ shape: [K] }, { shape: [K] }], quick: true },
+  { group: 'overhead', name: 'relu of 16 floats', work: 'relu', inputs: [{ shape: [16] }], quick: true },
+  { group: 'overhead', name: 'sum of 16 floats', work: 'sum', inputs: [{ shape: [16] }] },
   {
     group: 'overhead',
     name: 'matmul 8x8x8',

@@ -53,6 +53,17 @@ def one_hot(index, classes):
     return F.one_hot(index, classes)
 
 
+def recurrent(op, states):
+    """x [steps, batch, features], weights and biases of one layer; starts from zeros."""
+    def run(x, w_ih, w_hh, b_ih, b_hh):
+        zeros = torch.zeros(1, x.shape[1], w_hh.shape[1])
+        state = zeros if states == 1 else [zeros, zeros]
+        grad = torch.is_grad_enabled()
+        return op(x, state, [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, grad, False, False)[0]
+
+    return run
+
+
 SPECIAL = {
     "conv2d": lambda o: lambda x, w, b=None: F.conv2d(x, w, b, **conv_options(o)),
     "convTranspose2d": lambda o: lambda x, w: F.conv_transpose2d(x, w, stride=o["stride"]),
@@ -94,6 +105,11 @@ SPECIAL = {
     "max": lambda o: (lambda x: torch.amax(x, o["axis"])) if "axis" in o else torch.amax,
     "min": lambda o: (lambda x: torch.amin(x, o["axis"])) if "axis" in o else torch.amin,
     "variance": lambda o: (lambda x: torch.var(x, o["axis"])) if "axis" in o else torch.var,
+    "rmsNorm": lambda o: lambda x, w: F.rms_norm(x, x.shape[-1:], w),
+    "groupNorm": lambda o: lambda x, w, b: F.group_norm(x, o["groups"], w, b),
+    "lstm": lambda o: recurrent(torch.lstm, 2),
+    "gru": lambda o: recurrent(torch.gru, 1),
+    "rnn": lambda o: recurrent(torch.rnn_tanh, 1),
     "attention": lambda o: lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=o.get("causal", False)),
 }
 OPTIMIZERS = {

@@ -6,7 +6,8 @@ import type { Result } from './report.js';
 export function digits(value: number): string {
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return String(value);
-  return size >= 100 ? value.toFixed(0) : value.toFixed(size >= 10 ? 1 : 2);
+  // The limits are where rounding would make one digit more.
+  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
 /** `12.3 us`. */

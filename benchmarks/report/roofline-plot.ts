@@ -128,7 +128,14 @@ export async function drawRoofline(report: Report): Promise<string> {
     marginBottom: 46,
     style: { fontSize: '12px', fontFamily: 'system-ui, sans-serif', background: 'white' },
     x: { type: 'log', domain: x, label: 'intensity (FLOP per byte)', grid: true, tickFormat: (v: number) => decade(v) },
-    y: { type: 'log', domain: y, label: 'GFLOP/s', grid: true, tickFormat: (v: number) => decade(v) },
+    y: {
+      type: 'log',
+      domain: y,
+      label: 'GFLOP/s',
+      labelAnchor: 'center',
+      grid: true,
+      tickFormat: (v: number) => decade(v),
+    },
     color: { domain: groups, range: groups.map((group) => colours[group]) },
     marks: [
       Plot.line(ends(memory), { x: 'x', y: 'y', z: 'label', stroke: '#444', strokeWidth: 1.4, clip: true }),

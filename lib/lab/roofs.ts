@@ -52,7 +52,7 @@ function fastest(machine: Machine, level: MemoryLevel, threads: number, kinds: r
       nearest(
         machine.memory.filter((m) => m.level === level && m.kind === kind),
         threads,
-      )?.median ?? 0,
+      )?.best ?? 0,
   );
   const best = Math.max(...rates);
   return best > 0 ? best : fail('roofline', `the machine has no measured bandwidth of ${level}`, kinds.join(', '));

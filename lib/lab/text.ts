@@ -27,8 +27,8 @@ export function formatAmount(amount: number): string {
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : String(value);
   const size = Math.abs(value);
-  if (size >= 100) return value.toFixed(0);
-  return value.toFixed(size >= 10 ? 1 : 2);
+  // The limits are where rounding would make one digit more.
+  return value.toFixed(size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
 /** Lines of a table: the first column to the left, the others to the right. */
