@@ -49,6 +49,7 @@ const special: Readonly<Record<string, Work>> = {
   batchNormInference: ([x, mean, variance, weight, bias]) => athanor.batchNorm(x, mean, variance, weight, bias),
   rmsNorm: ([x, weight]) => athanor.rmsNorm(x, [x.shape[x.ndim - 1]], weight),
   groupNorm: ([x, weight, bias], { groups }) => athanor.groupNorm(x, groups as number, weight, bias),
+  attention: ([q, k, v], { causal }) => athanor.scaledDotProductAttention(q, k, v, { isCausal: causal as boolean }),
   layerNorm: ([x, weight, bias]) => athanor.layerNorm(x, [x.shape[x.ndim - 1]], weight, bias),
 };
 

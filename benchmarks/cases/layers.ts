@@ -1,5 +1,5 @@
-// Recurrent layers over whole sequences: forward and backward.
-import type { Case } from '../case.js';
+// Recurrent layers over whole sequences, and attention: forward and backward.
+import { type Case, times } from '../case.js';
 
 /** x [steps, batch, features]; both weights and both biases as PyTorch lays them out, for `gates` gates. */
 function recurrent(work: string, gates: number, steps: number, batch: number, size: number, quick: boolean): Case[] {
@@ -19,9 +19,23 @@ function recurrent(work: string, gates: number, steps: number, batch: number, si
   ];
 }
 
+/** Queries, keys and values [batch, heads, length, size of a head]. */
+function attention(shape: readonly number[], causal: boolean, quick: boolean): Case[] {
+  const inputs = [{ shape }, { shape }, { shape }];
+  const name = `attention ${times(shape)}${causal ? ', causal' : ''}`;
+  const base = { group: 'layers', work: 'attention', inputs, options: { causal }, quick } as const;
+  return [
+    { ...base, name },
+    { ...base, name: `${name}: gradients`, gradient: -1 },
+  ];
+}
+
 export const cases: readonly Case[] = [
   ...recurrent('lstm', 4, 64, 64, 256, true),
   ...recurrent('gru', 3, 64, 64, 256, true),
   ...recurrent('rnn', 1, 64, 64, 256, true),
   ...recurrent('lstm', 4, 128, 1, 128, false),
+  ...attention([12, 4, 64, 32], true, true),
+  ...attention([4, 12, 512, 64], true, false),
+  ...attention([4, 12, 512, 64], false, false),
 ];
