@@ -6,6 +6,7 @@ import { fail, show } from '../errors.js';
 import { checkInteger, formatShape, numel, type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { asFloat, checkTensor, costPerElement, groupsOf } from './axes.js';
+import { bytesOf } from './cost.js';
 import { arange } from './create.js';
 import { checkDTypes } from './make/operands.js';
 import { checkReduction, type LossOptions, type Reduction } from './make/reduction.js';
@@ -272,10 +273,10 @@ const nllLossOp: Op<ClassLoss> = defineOp<ClassLoss>({
     });
     return reduceRef(x, attrs, losses, weights);
   },
-  cost: ([x], outputs) => ({
-    flops: numel(positionsOf(x.shape)),
-    bytes:
-      numel(positionsOf(x.shape)) * (dtypes[x.dtype].itemSize + 4) + numel(outputs[0].shape) * dtypes[x.dtype].itemSize,
+  // Of x only the elements that the labels name are read.
+  cost: ([x, labels, weight], outputs) => ({
+    flops: numel(labels.shape),
+    bytes: numel(labels.shape) * dtypes[x.dtype].itemSize + bytesOf([labels, weight, ...outputs]),
   }),
 });
 

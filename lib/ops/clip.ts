@@ -41,7 +41,7 @@ const totalNormOp = defineOp<{ p: number }>({
     const norm = Number.isFinite(sum) ? (sum + lost) ** (1 / p) : sum;
     return { shape: [], data: Float64Array.of(p === Number.POSITIVE_INFINITY ? largest : norm) };
   },
-  cost: (inputs) => ({ flops: 2 * elements(inputs), bytes: bytesOf(inputs) }),
+  cost: (inputs, outputs) => ({ flops: 2 * elements(inputs), bytes: bytesOf([...inputs, ...outputs]) }),
 });
 
 /** @internal (sum of |x|^p over all elements of all tensors)^(1/p), or the largest |x| for an infinite p: a scalar. */

@@ -3,11 +3,11 @@
 // neither mean nor bias.
 import { defineOp, type Meta, type Op, type RefArray, type Saved } from '../define.js';
 import { applyAll, applyInto, type Operand } from '../dispatch.js';
-import { dtypes } from '../dtype.js';
 import { fail } from '../errors.js';
 import { formatShape, numel, reducedShape, type Shape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { costPerElement } from './axes.js';
+import { bytesOf } from './cost.js';
 import { checkDTypes } from './make/operands.js';
 import { type Formula, gradients, type Layout, normalized, type Parts, statisticsOf } from './norm-reference.js';
 
@@ -327,9 +327,9 @@ const moveRunningOp: Op<Moved> = defineOp<Moved>({
       const data = running.data.map((v, i) => v + momentum.data[0] * (factor * batch.data[i] - v));
       return { shape: running.shape, data };
     }),
-  cost: (inputs) => ({
-    flops: 3 * inputs.slice(1).reduce((n, m) => n + numel(m.shape) / 2, 0),
-    bytes: 1.5 * inputs.slice(1).reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0),
+  cost: (inputs, outputs) => ({
+    flops: 3 * outputs.reduce((n, m) => n + numel(m.shape), 0),
+    bytes: bytesOf([...inputs, ...outputs]),
   }),
 });
 
