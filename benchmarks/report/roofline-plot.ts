@@ -32,6 +32,7 @@ const colours: Readonly<Record<string, string>> = {
   reduce: '#cc79a7',
   softmax: '#8c6d1f',
   norm: '#56b4e9',
+  layers: '#117733',
   pool: '#e69f00',
   index: '#7f7f7f',
   optim: '#5b3fa0',

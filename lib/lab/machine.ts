@@ -73,14 +73,14 @@ function threadCounts(most: number): number[] {
 }
 
 /** Bytes that `threads` threads pass over together so that the data lies in a level, and well within it. */
-function workingSets(all: readonly Cache[], threads: number, times: number): readonly [MemoryLevel, number][] {
+function workingSets(all: readonly Cache[], threads: number): readonly [MemoryLevel, number][] {
   const largest = all.reduce((a, b) => (b.level > a.level ? b : a));
   const sets = all.map(({ level, bytes, sharedBy }): [MemoryLevel, number] => {
     const instances = sharedBy > 1 ? Math.ceil(threads / sharedBy) : threads;
     return [`L${level}`, (bytes * instances) / 2];
   });
-  // Several times what any cache holds, so that next to nothing is found there; never more than a quarter of free memory.
-  const beyond = Math.max(times * largest.bytes * Math.ceil(threads / largest.sharedBy), 64 << 20);
+  // Eight times what any cache holds, so that next to nothing is found there; never more than a quarter of free memory.
+  const beyond = Math.max(8 * largest.bytes * Math.ceil(threads / largest.sharedBy), 64 << 20);
   return [...sets, ['DRAM', Math.min(beyond, os.freemem() / 4)]];
 }
 
@@ -115,7 +115,7 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
   }
   const memory: MemoryRoof[] = [];
   for (const n of counts) {
-    for (const [level, workingSet] of workingSets(found, n, quick ? 4 : 8)) {
+    for (const [level, workingSet] of workingSets(found, n)) {
       const seconds = level === 'DRAM' ? 0.008 : 0.002;
       for (const kind of level === 'DRAM' ? [...cached, ...streaming] : cached) {
         const rates = await native.measure({ isa, what: kind, threads: n, bytes: workingSet, seconds, windows });
