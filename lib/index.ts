@@ -107,6 +107,7 @@ export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { type EmbeddingOptions, embedding } from './ops/embedding.js';
 export { gather, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
 export { concat, stack } from './ops/join.js';
+export { type LinearActivation, type LinearFunctionOptions, linear } from './ops/linear.js';
 export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropyWithLogits,
@@ -120,7 +121,7 @@ export {
   type Reduction,
 } from './ops/loss.js';
 export type { Indices } from './ops/make/indices.js';
-export { bmm, dot, linear, matmul, mm, mv, outer } from './ops/matmul.js';
+export { bmm, dot, matmul, mm, mv, outer } from './ops/matmul.js';
 export {
   type BatchNormOptions,
   batchNorm,

@@ -2,6 +2,7 @@ import { fail, show } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { checkWhole } from './check.js';
 import { formatArguments } from './format.js';
+import { forwardTogether } from './together.js';
 import { type AnyModule, Module } from './module.js';
 
 /**
@@ -39,7 +40,8 @@ abstract class Entries<M extends AnyModule, Inputs extends readonly unknown[], O
 }
 
 /**
- * Modules applied one after another, each to the output of the one before; none: the input itself. Entries are
+ * Modules applied one after another, each to the output of the one before; none: the input itself. A Linear and the
+ * ReLU, Sigmoid or Tanh behind it run as one op. Entries are
  * `seq[0]`, `seq.at(-1)`, `seq.length`, `for (const layer of seq)`; their parameters are named `0.weight` and so on.
  */
 export class Sequential extends Entries<Module, [x: Tensor], Tensor> {
@@ -51,7 +53,11 @@ export class Sequential extends Entries<Module, [x: Tensor], Tensor> {
 
   forward(x: Tensor): Tensor {
     let out = x;
-    for (let i = 0; this[i] !== undefined; i++) out = this[i].forward(out);
+    for (let i = 0; this[i] !== undefined; i++) {
+      const together = forwardTogether(this[i], this[i + 1], out);
+      out = together ?? this[i].forward(out);
+      if (together !== null) i++;
+    }
     return out;
   }
 }

@@ -1,4 +1,4 @@
-import { linear } from '../ops/matmul.js';
+import { checkActivation, type LinearActivation, linear } from '../ops/linear.js';
 import type { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkOptions } from './check.js';
 import { formatArguments } from './format.js';
@@ -11,6 +11,8 @@ import type { Parameter } from './parameter.js';
 export interface LinearOptions extends LayerOptions {
   /** Whether something is added to the product. Default true. */
   readonly bias?: boolean;
+  /** 'relu', 'sigmoid' or 'tanh' comes last, in the same pass over memory. Default null: nothing does. */
+  readonly activation?: LinearActivation | null;
 }
 
 /**
@@ -24,12 +26,14 @@ export function resetAffine(weight: Parameter, bias: Parameter | null, fanIn: nu
   uniform_(bias, { low: -high, high, generator: options.generator });
 }
 
-/** y = x Wᵀ + b: the last axis from `inFeatures` to `outFeatures`, x of shape [..., inFeatures]. */
+/** y = activation(x Wᵀ + b): the last axis from `inFeatures` to `outFeatures`, x of shape [..., inFeatures]. */
 export class Linear extends Module {
   /** [outFeatures, inFeatures] */
   readonly weight: Parameter;
   /** [outFeatures], or null. */
   readonly bias: Parameter | null;
+  /** What comes last, or null. */
+  readonly activation: LinearActivation | null;
 
   /** Throws on sizes that are not positive whole numbers, and on unknown or wrong options. */
   constructor(
@@ -38,12 +42,13 @@ export class Linear extends Module {
     options: LinearOptions = {},
   ) {
     super();
-    checkOptions('Linear', options, ['bias', ...layerOptions]);
+    checkOptions('Linear', options, ['bias', 'activation', ...layerOptions]);
     checkCount('Linear', 'inFeatures', inFeatures);
     checkCount('Linear', 'outFeatures', outFeatures);
     const bias = checkFlag('Linear', 'bias', options.bias ?? true);
     this.weight = newParameter('Linear', [outFeatures, inFeatures], options);
     this.bias = bias ? newParameter('Linear', [outFeatures], options) : null;
+    this.activation = checkActivation('Linear', options.activation ?? null);
     this.resetParameters({ generator: options.generator });
   }
 
@@ -53,10 +58,11 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias ?? undefined);
+    return linear(x, this.weight, this.bias, this);
   }
 
   override extraRepr(): string {
-    return formatArguments([this.inFeatures, this.outFeatures], { bias: this.bias !== null }, { bias: true });
+    const options = { bias: this.bias !== null, activation: this.activation };
+    return formatArguments([this.inFeatures, this.outFeatures], options, { bias: true, activation: null });
   }
 }

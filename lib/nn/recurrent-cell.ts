@@ -1,6 +1,6 @@
 // One step of a recurrent layer, for loops that a layer cannot express.
 import { fail, show } from '../errors.js';
-import { linear } from '../ops/matmul.js';
+import { linear } from '../ops/linear.js';
 import { gruSteps } from '../ops/recurrent-gru.js';
 import { lstmSteps } from '../ops/recurrent-lstm.js';
 import { type Nonlinearity, rnnSteps } from '../ops/recurrent-rnn.js';

@@ -18,11 +18,13 @@ function gradient<A = undefined>(
   return elementwiseRow<A>(name, ['g', at], { save: ['g', at], ref, ...rest });
 }
 
-const sigmoidRef = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
+/** 1 / (1 + e^-x) in float64, without overflow. */
+export const sigmoidRef = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
 
 // ---- from the result
 
-const reluGradOp: Op<undefined> = gradient('reluGrad', 'out', ([g, out]) => (out <= 0 ? 0 : g), {
+/** g where the rectifier let pass. */
+export const reluGradOp: Op<undefined> = gradient('reluGrad', 'out', ([g, out]) => (out <= 0 ? 0 : g), {
   save: ['out'],
   vjp: [(gg, { out }) => apply(reluGradOp, [gg, out], undefined), 'zero'],
 });
@@ -35,7 +37,8 @@ export const relu: Unary = unary('relu', {
   vjp: [(g, { out }) => apply(reluGradOp, [g, out], undefined)],
 });
 
-const sigmoidGradOp: Op<undefined> = gradient('sigmoidGrad', 'out', ([g, out]) => g * out * (1 - out), {
+/** g times the slope of the logistic function, from its result. */
+export const sigmoidGradOp: Op<undefined> = gradient('sigmoidGrad', 'out', ([g, out]) => g * out * (1 - out), {
   flops: 3,
   vjp: [
     (gg, { out }) => apply(sigmoidGradOp, [gg, out], undefined),
@@ -54,7 +57,8 @@ export const sigmoid: Unary = unary('sigmoid', {
 // A tanh lies within [-1, 1]: beyond it the square could overflow.
 const tanhSlope = (out: number) => (Math.abs(out) > 1 ? 0 : (1 - out) * (1 + out));
 
-const tanhGradOp: Op<undefined> = gradient('tanhGrad', 'out', ([g, out]) => g * tanhSlope(out), {
+/** g times the slope of the hyperbolic tangent, from its result. */
+export const tanhGradOp: Op<undefined> = gradient('tanhGrad', 'out', ([g, out]) => g * tanhSlope(out), {
   flops: 4,
   vjp: [(gg, { out }) => apply(tanhGradOp, [gg, out], undefined), (gg, { g, out }) => gg.mul(g).mul(out).mul(-2)],
 });

@@ -10,7 +10,8 @@ import { bytesOf } from './cost.js';
 
 const shapes = (a: Shape, b: Shape) => `a is ${formatShape(a)}, b is ${formatShape(b)}`;
 
-function checkDTypes(op: string, metas: readonly Meta[]): void {
+/** Throws unless all operands are numbers of one dtype. */
+export function checkDTypes(op: string, metas: readonly Meta[]): void {
   for (const m of metas) {
     if (m.dtype === 'bool') fail(op, 'operands must be numbers; cast bool first', show(metas.map((x) => x.dtype)));
     if (m.dtype !== metas[0].dtype) fail(op, 'operands differ in dtype', show(metas.map((x) => x.dtype)));
@@ -18,7 +19,7 @@ function checkDTypes(op: string, metas: readonly Meta[]): void {
 }
 
 /** The operands as tensors of one dtype, the one that they meet at. */
-function meet(op: string, tensors: readonly unknown[], names: readonly string[]): Tensor[] {
+export function meet(op: string, tensors: readonly unknown[], names: readonly string[]): Tensor[] {
   const given = tensors.map((t, i) => checkTensor(op, t, names[i]));
   const dtype = given.map((t) => t.dtype).reduce(promote);
   return given.map((t) => t.cast(dtype));
@@ -75,7 +76,7 @@ function checkLeading(a: Shape, b: Shape): Shape {
 }
 
 /** x^T y for x [..., R, M] and y [..., R, N], all leading dimensions summed over: the gradient of a shared matrix. */
-function sharedGradient(x: Tensor, y: Tensor): Tensor {
+export function sharedGradient(x: Tensor, y: Tensor): Tensor {
   const [m, n] = [x.shape[x.ndim - 1], y.shape[y.ndim - 1]];
   const rows = numel(y.shape.slice(0, -1));
   return matmul(x.reshape([rows, m]).transpose(), y.reshape([rows, n]));
@@ -165,59 +166,4 @@ export function bmm(a: Tensor, b: Tensor): Tensor {
   checkRanks('bmm', a, b, [3, 3]);
   if (a.shape[0] !== b.shape[0]) fail('bmm', 'batch sizes differ', shapes(a.shape, b.shape));
   return matmul(a, b);
-}
-
-// ---- linear
-
-function linearShapes(x: Shape, weight: Shape): string {
-  return `x is ${formatShape(x)}, weight is ${formatShape(weight)}`;
-}
-
-const linearOp = defineOp({
-  name: 'linear',
-  inputs: ['x', 'weight', 'bias'],
-  infer: (inputs) => {
-    const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
-    const given = linearShapes(x.shape, weight.shape);
-    checkDTypes('linear', inputs);
-    if (weight.shape.length !== 2) fail('linear', 'weight must be a matrix [out features, in features]', given);
-    if (x.shape.length === 0) fail('linear', 'x needs a dimension of features', given);
-    const [features, inner] = weight.shape;
-    if (x.shape[x.shape.length - 1] !== inner) fail('linear', 'inner sizes differ', given);
-    if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== features)) {
-      fail(
-        'linear',
-        `bias must be [${features}], one number an output`,
-        `bias is ${formatShape(bias.shape)}, ${given}`,
-      );
-    }
-    return { shape: [...x.shape.slice(0, -1), features], dtype: x.dtype };
-  },
-  save: ['x', 'weight'],
-  vjp: [(g, { weight }) => matmul(g, weight), (g, { x }) => sharedGradient(g, x), (g) => g],
-  ref: ([x, weight, bias]) => {
-    const [features, inner] = weight.shape;
-    const rows = numel(x.shape.slice(0, -1));
-    const data = new Float64Array(rows * features);
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < features; j++) {
-        let sum = bias === undefined ? 0 : bias.data[j];
-        for (let k = 0; k < inner; k++) sum += x.data[i * inner + k] * weight.data[j * inner + k];
-        data[i * features + j] = sum;
-      }
-    }
-    return { shape: [...x.shape.slice(0, -1), features], data };
-  },
-  cost: (inputs, [out]) => ({
-    flops: 2 * numel(out.shape) * inputs[1].shape[1] + (inputs.length > 2 ? numel(out.shape) : 0),
-    bytes: bytesOf([...inputs, out]),
-  }),
-});
-
-/**
- * A linear layer: y = x W^T + bias for x [..., in], weight [out, in] and bias [out] (may be absent): [..., out].
- * Throws when the sizes do not fit together. Source: torch.nn.functional.linear.
- */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  return apply(linearOp, meet('linear', bias ? [x, weight, bias] : [x, weight], ['x', 'weight', 'bias']), undefined);
 }

@@ -23,6 +23,7 @@ struct Product {
   B b;
   C c;
   Begin<T> begin;
+  Finish<T> finish = nullptr;  // of every row, once it is complete; C's columns must lie together then
 };
 
 template <class T>
@@ -75,13 +76,14 @@ void multiply_serial(const Product<T, A, B, C>& p, T* workspace) {
   for (int64_t part = 0; part < parts; ++part) {
     const Part k(p.k, parts, part);
     const Begin<T> begin = part == 0 ? p.begin : Begin<T>{Start::accumulate, nullptr};
+    const Finish<T> finish = part == parts - 1 ? p.finish : nullptr;
     for (int64_t j = 0; j < p.n; j += steps.columns) {
       const int64_t end = min_of(j + steps.columns, p.n);
       pack_columns_of(p.b, j, end, k, packed_b);
       for (int64_t i = 0; i < panels.count; i += steps.panels) {
         const int64_t i_end = min_of(i + steps.panels, panels.count);
         pack_panels(p.a, panels, i, i_end, k, packed_a);
-        multiply_block<T>({packed_a, packed_b, k.size(), i, i_end, j, end, false, begin}, panels, p.c);
+        multiply_block<T>({packed_a, packed_b, k.size(), i, i_end, j, end, false, begin, finish}, panels, p.c);
       }
     }
   }
@@ -152,6 +154,7 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C>& p) {
   for (int64_t part = 0; part < parts; ++part) {
     const Part k(p.k, parts, part);
     const Begin<T> begin = part == 0 ? p.begin : Begin<T>{Start::accumulate, nullptr};
+    const Finish<T> finish = part == parts - 1 ? p.finish : nullptr;
     for (int64_t p0 = 0; p0 < panels.count; p0 += plan.group_panels) {
       const int64_t p1 = min_of(p0 + plan.group_panels, panels.count);
       for (int64_t j0 = 0; j0 < padded; j0 += plan.group_columns) {
@@ -184,7 +187,7 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C>& p) {
             pack_columns_of(p.b, j, j_end, k, slot.data);
             b = slot.data;
           }
-          multiply_block<T>({a, b, k.size(), i, i_end, j, j_end, plan.share_a, begin}, panels, p.c);
+          multiply_block<T>({a, b, k.size(), i, i_end, j, j_end, plan.share_a, begin, finish}, panels, p.c);
           slots.give_back(slot);
         });
       }
@@ -218,6 +221,7 @@ void multiply_split_depth(Context* ctx, const Product<T, A, B, C>& p, int64_t it
       T sum = bias != nullptr ? *bias : p.begin.start == Start::accumulate ? *c : T(0);
       for (int64_t item = 0; item < items; ++item) sum += partial[item * size + i * p.n + j];
       *c = sum;
+      if (p.finish != nullptr) p.finish(c, 1);
     }
   }
 }

@@ -1,5 +1,6 @@
 // A block of C from packed panels: calls the micro-kernel for every tile. Legend: M rows and N columns of C, K depth.
 #pragma once
+#include "cpu/activations.h"
 #include "cpu/gemm_kernel.h"
 #include "cpu/parallel.h"
 
@@ -90,6 +91,7 @@ struct BlockCall {
   int64_t first_column, end_column;  // of C; the first is a multiple of the tile's width
   bool rows_outside;  // A is the larger or farther one: each of its panels is visited once, B's panels many times
   Begin<T> begin;
+  Finish<T> finish = nullptr;  // of tiles whose columns lie together in C
 };
 
 template <class T, class Result>
@@ -107,6 +109,8 @@ void multiply_block(const BlockCall<T>& c, const RowPanels<T>& panels, const Res
     call.columns = static_cast<int>(min_of<int64_t>(width, c.end_column - j));
     call.bias = c.begin.of(i, j);
     run_tile(call, panels.height(p), i, j, result);
+    if (c.finish != nullptr)
+      for (int h = 0; h < panels.height(p); ++h) c.finish(call.c + h * call.c_stride, call.columns);
   };
   if (c.rows_outside) {
     for (int64_t p = c.first_panel; p < c.end_panel; ++p)

@@ -4,6 +4,7 @@
 // block of B is in second-level cache, by the bandwidth of the larger factor where the other is narrow. Threads share a
 // grid of rectangles of C, or the depth where C is small and the depth is not.
 #pragma once
+#include "cpu/activations.h"
 #include "cpu/blocking.h"
 #include "cpu/gemm_block.h"
 #include "cpu/gemm_direct.h"
@@ -22,6 +23,7 @@ struct DirectProduct {
   T* c;
   int64_t c_stride;
   Begin<T> begin;
+  Finish<T> finish = nullptr;  // of C's rows, once they are complete
 };
 
 /** How a product is cut into strips of B, blocks that fit the caches, and items for the threads. */
@@ -114,6 +116,8 @@ void multiply_direct_part(const DirectProduct<T>& p, const DirectSteps<T>& steps
           call.bias = p.begin.of(i, strip.from);
           direct_function<T>(static_cast<int>(mine.size()), call.columns)(call);
         }
+        if (p.finish != nullptr && part == parts - 1)
+          for (int64_t row = i; row < rows.from + mine.to; ++row) p.finish(p.c + row * p.c_stride + j0, j1 - j0);
       }
     }
   }
@@ -129,6 +133,7 @@ void multiply_direct_depth(Context* ctx, const DirectProduct<T>& p, const Direct
     const Part k(p.k, items, item);
     DirectProduct<T> mine = p;
     mine.k = k.size();
+    mine.finish = nullptr;
     mine.a.data += k.from * p.a.along;
     mine.b.data += k.from * p.b.along;
     if (item > 0) {
@@ -141,12 +146,14 @@ void multiply_direct_depth(Context* ctx, const DirectProduct<T>& p, const Direct
     slots.give_back(slot);
   });
   parallel_for(ctx, p.m, ceil_div(kGrain, max_of<int64_t>(1, p.n * items)), [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i)
+    for (int64_t i = from; i < to; ++i) {
+      T* const c = p.c + i * p.c_stride;
       for (int64_t item = 0; item < items - 1; ++item) {
         const T* const add = partial + item * size + i * p.n;
-        T* const c = p.c + i * p.c_stride;
         for (int64_t j = 0; j < p.n; ++j) c[j] += add[j];
       }
+      if (p.finish != nullptr) p.finish(c, p.n);
+    }
   });
 }
 

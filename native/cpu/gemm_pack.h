@@ -10,9 +10,11 @@ namespace ATHANOR_ISA {
 /** Neighbours across the panel lie together in the source: rows are copied. */
 template <class T>
 void pack_rows(T* to, int width, int padded, const T* from, int64_t step, int64_t depth) {
-  constexpr int lanes = kLanes<T>;
+  constexpr int lanes = kLanes<T>, ahead = 8;
   for (int64_t k = 0; k < depth; ++k, to += padded, from += step) {
     int w = 0;
+    if (k + ahead < depth)  // rows far apart are beyond what the hardware foresees
+      for (int next = 0; next < width; next += lanes) __builtin_prefetch(from + ahead * step + next);
     for (; w + lanes <= width; w += lanes) store(to + w, load(from + w));
     if (w < width) {
       store_n(to + w, load_n(from + w, width - w), min_of(lanes, padded - w));

@@ -1,7 +1,8 @@
 // matmul: out[..., M, N] = a[..., M, K] b[..., K, N], leading dimensions broadcast; linear: out[..., N] = x[..., K] W^T
-// + bias. Any strides: a transposed operand is read as it lies. Few large products are cut up among threads, many small
-// ones are shared out whole. Bound by the multiply-add units for M, N, K of a few dozen and more (2 M N K FLOPs), by
-// the bandwidth of the matrix where the other operand is a vector.
+// + bias, and linearActivation a function of that (its number is the attribute). Any strides: a transposed operand is
+// read as it lies. Few large products are cut up among threads, many small ones are shared out whole. Bound by the
+// multiply-add units for M, N, K of a few dozen and more (2 M N K FLOPs), by the bandwidth of the matrix where the
+// other operand is a vector.
 #include "cpu/dense.h"
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
@@ -32,7 +33,8 @@ void multiply_packed(const Call& c, const Products& p) {
         {c.in[0].as<const T>() + at[1], p.a_row, p.a_step},
         {c.in[1].as<const T>() + at[2], p.b_step, p.b_row},
         {c.out[0].as<T>() + at[0], p.out_row, p.out_step},
-        begin};
+        begin,
+        finish_function<T>(p.finish)};
     if (!alone) return multiply(c.ctx, one);
     const auto slot = slots.take();
     multiply_serial(one, slot.data);
@@ -52,7 +54,8 @@ void multiply_direct(const Call& c, const Products& p) {
                           {c.in[1].as<const T>(), p.b_step, p.b_row},
                           c.out[0].as<T>(),
                           p.out_row,
-                          {bias == nullptr ? Start::zero : Start::column_bias, bias}};
+                          {bias == nullptr ? Start::zero : Start::column_bias, bias},
+                          finish_function<T>(p.finish)};
   const int64_t count = p.count(), work = p.m * p.n * p.k;
   if (count == 0 || p.m == 0 || p.n == 0) return;
   const bool shared = count < 4 * c.ctx->threads && work >= Blocking<T>::worth_sharing;
@@ -116,6 +119,9 @@ void multiply_dots(const Call& c, const Products& p) {
         }
       }
     }
+    if (const Finish<T> finish = finish_function<T>(p.finish))
+      for (int64_t i = 0; i < p.m; ++i)
+        finish(out + i * p.out_row + from * width, min_of(p.n, to * width) - from * width);
   };
   for_products<T>(c, p, [&](bool alone, const int64_t* at) {
     if (alone) return some(at, 0, groups);
@@ -157,6 +163,12 @@ void multiply_vector(const Call& c, const Products& p) {
       matrix_vector_serial(one, 0, one.m);
     else
       matrix_vector(c.ctx, one);
+    if (const Finish<T> finish = finish_function<T>(p.finish)) {
+      if (one.y_stride == 1)
+        finish(one.y, one.m);
+      else
+        for (int64_t i = 0; i < one.m; ++i) finish(one.y + i * one.y_stride, 1);
+    }
     slots.give_back(slot);
   });
 }
@@ -215,7 +227,14 @@ void multiply_plain(const Call& c, const Products& p) {
     const PlainProduct<U> one = {c.in[0].as<const U>() + at[1], c.in[1].as<const U>() + at[2],
                                  p.bias == nullptr ? nullptr : p.bias->as<const U>(), c.out[0].as<U>() + at[0],
                                  p.bias == nullptr ? 0 : p.bias->strides[0]};
-    parallel_for(c.ctx, p.m, grain, [&](int64_t from, int64_t to) { multiply_plain_rows(p, one, from, to); });
+    parallel_for(c.ctx, p.m, grain, [&](int64_t from, int64_t to) {
+      multiply_plain_rows(p, one, from, to);
+      if constexpr (U(0.5) != U(0)) {  // only numbers with fractions have activations
+        if (const Finish<U> finish = finish_function<U>(p.finish))
+          for (int64_t i = from; i < to; ++i)
+            for (int64_t j = 0; j < p.n; ++j) finish(one.out + i * p.out_row + j * p.out_step, 1);
+      }
+    });
   }
 }
 
@@ -242,7 +261,8 @@ bool fits_dots(const Call& c) {
 /** Above, packing costs less than what strided reads of B, and of a transposed A, lose in caches and page tables. */
 template <Products (*Of)(const Call&)>
 bool fits_direct(const Call& c) {
-  constexpr int64_t near_a = 2 * 1024 * 1024, near_b = 4 * 1024 * 1024, narrow = 64, low = 128;
+  // Wide vectors use more of each row of B that they fetch. Bytes for A and B, columns, rows.
+  constexpr int64_t near_b = 64 * 1024 * kVectorBytes, near_a = near_b / 2, narrow = 64, low = 2 * kVectorBytes;
   if (!is_float(c)) return false;
   const Products p = Of(c);
   if (p.out_step != 1) return false;
@@ -291,11 +311,14 @@ void run_plain(const Call& c) {
 
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);
 const Kernel kernels_linear[] = ATHANOR_PRODUCT_KERNELS(products_of_linear);
+const Kernel kernels_linearActivation[] = ATHANOR_PRODUCT_KERNELS(products_of_activation);
 
 }  // namespace
 
-const OpKernels matmul[] = {
-    ATHANOR_OP(matmul, kernels_matmul), ATHANOR_OP(linear, kernels_linear), {nullptr, nullptr, 0}};
+const OpKernels matmul[] = {ATHANOR_OP(matmul, kernels_matmul),
+                            ATHANOR_OP(linear, kernels_linear),
+                            ATHANOR_OP(linearActivation, kernels_linearActivation),
+                            {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

@@ -14,6 +14,7 @@ struct Products {
   int64_t out_row, out_step;
   Walk<3> batch;     // out, a, b
   const View* bias;  // one number a column of out, or null
+  int finish = 0;    // the number of the function that comes last: see finish_function
 
   int64_t count() const { return batch.elements(); }
 };
@@ -73,6 +74,12 @@ ATHANOR_ALWAYS_INLINE Products products_of_linear(const Call& c) {
   // A vector x is a matrix of one row.
   Products p = products_of(c.in[0], weight, c.out[0]);
   p.bias = c.n_in > 2 ? &c.in[2] : nullptr;
+  return p;
+}
+
+ATHANOR_ALWAYS_INLINE Products products_of_activation(const Call& c) {
+  Products p = products_of_linear(c);
+  p.finish = static_cast<int>(c.attrs[0]);
   return p;
 }
 

@@ -21,13 +21,69 @@ describe('Linear', () => {
     expect(() => new nn.Linear(0, 3)).toThrow('Linear: inFeatures must be a whole number of 1 or more: 0');
     expect(() => new nn.Linear(3, 2.5)).toThrow('Linear: outFeatures must be a whole number of 1 or more: 2.5');
     expect(() => new nn.Linear(3, 2, { bais: true } as never)).toThrow(
-      'Linear: there is no option bais; known ones are bias, dtype, device, generator: true',
+      'Linear: there is no option bais; known ones are bias, activation, dtype, device, generator: true',
     );
     expect(() => new nn.Linear(3, 2, { bias: 0 as never })).toThrow('Linear: bias must be true or false: 0');
     expect(() => new nn.Linear(3, 2, true as never)).toThrow('Linear: options must be an object: true');
     expect(() => new nn.Linear(3, 2, { dtype: 'int32' })).toThrow('Linear: dtype must be float32 or float64: "int32"');
     expect(() => new nn.Linear(3, 2, { device: 'tpu' })).toThrow('Linear: device must be one of cpu: "tpu"');
     expect(() => new nn.Linear(3, 2).forward(ones([4]))).toThrow('linear: inner sizes differ');
+    expect(() => new nn.Linear(3, 2, { activation: 'swish' as never })).toThrow(
+      'Linear: activation must be one of relu, sigmoid, tanh, or null: "swish"',
+    );
+  });
+
+  test('applies its activation', () => {
+    const layer = new nn.Linear(2, 1, { activation: 'relu' });
+    layer.loadStateDict({ weight: tensor([[1, 2]]), bias: tensor([1]) });
+    expect(
+      layer
+        .forward(
+          tensor([
+            [1, 1],
+            [-2, -2],
+          ]),
+        )
+        .toArraySync(),
+    ).toEqual([[4], [0]]);
+    expect(String(layer)).toBe("Linear(2, 1, { activation: 'relu' })");
+  });
+});
+
+describe('a Linear and the activation behind it in a Sequential', () => {
+  class Doubled extends nn.ReLU {
+    override forward(x: Tensor): Tensor {
+      return super.forward(x).mul(2);
+    }
+  }
+  class Shifted extends nn.Linear {
+    override forward(x: Tensor): Tensor {
+      return super.forward(x).add(1);
+    }
+  }
+
+  test.each([
+    ['a ReLU', () => new nn.Linear(5, 4), () => new nn.ReLU()],
+    ['a Sigmoid', () => new nn.Linear(5, 4, { bias: false }), () => new nn.Sigmoid()],
+    ['a Tanh', () => new nn.Linear(5, 4), () => new nn.Tanh()],
+    ['a module with a forward of its own', () => new nn.Linear(5, 4), () => new Doubled()],
+    ['a layer with a forward of its own', () => new Shifted(5, 4), () => new nn.ReLU()],
+    ['a layer that has an activation', () => new nn.Linear(5, 4, { activation: 'tanh' }), () => new nn.Sigmoid()],
+  ] as const)('%s gives what both give one after another, gradients too', (_name, makeLayer, makeNext) => {
+    const [layer, next] = [makeLayer(), makeNext()];
+    const x = tensor([
+      [0.5, -1, 2, 0.1, -0.3],
+      [1, 1, -2, 0, 3],
+    ]);
+    const runs = [() => new nn.Sequential(layer, next).forward(x), () => next.forward(layer.forward(x))].map((run) => {
+      const y = run();
+      y.square().sum().backward();
+      const gradient = layer.weight.grad?.toArraySync();
+      layer.zeroGrad();
+      return { y: y.toArraySync(), gradient };
+    });
+    expect(runs[0].gradient).toBeDefined();
+    expect(runs[0]).toEqual(runs[1]);
   });
 });
 

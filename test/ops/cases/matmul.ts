@@ -37,6 +37,48 @@ export const cases: Record<string, Case[]> = {
     { inputs: [{ shape: [3, 0] }, { shape: [4, 0] }, { shape: [4] }] },
     { inputs: [{ shape: [0, 3] }, { shape: [4, 3] }, { shape: [4] }] },
   ],
+  linearActivation: [
+    ...(['sigmoid', 'tanh'] as const).flatMap((attrs) => [
+      { inputs: [{ shape: [4, 3] }, { shape: [5, 3] }, { shape: [5] }], attrs },
+      { inputs: [{ shape: [2, 3, 4] }, { shape: [6, 4] }], attrs },
+      { inputs: [{ shape: [3] }, { shape: [5, 3] }, { shape: [5] }], attrs },
+    ]),
+    // Away from 0, where the rectifier has a kink: all pass, or none.
+    ...[1, -1].map((sign) => ({
+      inputs: [
+        { shape: [4, 3], low: 0.1 },
+        { shape: [5, 3], low: Math.min(0.1 * sign, 2 * sign), high: Math.max(0.1 * sign, 2 * sign) },
+      ],
+      attrs: 'relu',
+    })),
+    ...[
+      [[7], [1, 7]],
+      [
+        [1, 33],
+        [17, 33],
+      ],
+      [
+        [19, 270],
+        [35, 270],
+      ],
+      [
+        [1, 300],
+        [6, 300],
+      ],
+      [
+        [3, 0],
+        [4, 0],
+      ],
+      [
+        [0, 3],
+        [4, 3],
+      ],
+    ].map(([x, weight]) => ({
+      inputs: [{ shape: x }, { shape: weight }, { shape: weight.slice(0, 1) }],
+      attrs: 'relu',
+      skipGrad: 'kinks where a sum is 0',
+    })),
+  ],
 };
 
 export const errors: ErrorCase[] = [
