@@ -107,7 +107,8 @@ export { type DropoutOptions, dropout } from './ops/dropout.js';
 export { type EmbeddingOptions, embedding } from './ops/embedding.js';
 export { gather, indexAdd, indexSelect, oneHot, scatterAdd, take } from './ops/indexing.js';
 export { concat, stack } from './ops/join.js';
-export { type LinearActivation, type LinearFunctionOptions, linear } from './ops/linear.js';
+export { type LinearFunctionOptions, linear } from './ops/linear.js';
+export type { LinearActivation } from './ops/linear-rows.js';
 export {
   type BinaryCrossEntropyOptions,
   binaryCrossEntropyWithLogits,

@@ -1,7 +1,8 @@
 import { fail, show } from '../errors.js';
 import { additiveMask, attentionWeights, packedAttention, scaledDotProductAttention } from '../ops/attention.js';
 import { dropout } from '../ops/dropout.js';
-import { linear, matmul } from '../ops/matmul.js';
+import { linear } from '../ops/linear.js';
+import { matmul } from '../ops/matmul.js';
 import { split } from '../ops/split.js';
 import type { Generator } from '../random.js';
 import { formatShape } from '../shape.js';

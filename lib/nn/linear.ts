@@ -1,4 +1,5 @@
-import { checkActivation, type LinearActivation, linear } from '../ops/linear.js';
+import { linear } from '../ops/linear.js';
+import { checkActivation, type LinearActivation } from '../ops/linear-rows.js';
 import type { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkOptions } from './check.js';
 import { formatArguments } from './format.js';

@@ -1,6 +1,7 @@
 // Layers of a Sequential that run as one op: what a layer makes is passed on while it still lies in a near cache.
 import { context } from '../context.js';
-import { type LinearActivation, linear } from '../ops/linear.js';
+import { linear } from '../ops/linear.js';
+import type { LinearActivation } from '../ops/linear-rows.js';
 import type { Tensor } from '../tensor.js';
 import { ReLU, Sigmoid, Tanh } from './activations.js';
 import { Linear } from './linear.js';

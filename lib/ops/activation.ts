@@ -3,31 +3,13 @@ import type { Op } from '../define.js';
 import { apply } from '../dispatch.js';
 import { fail, show } from '../errors.js';
 import type { Tensor } from '../tensor.js';
+import { gradient, reluGradOp, sigmoidGradOp, sigmoidRef, tanhGradOp } from './activation-rows.js';
 import { checkObject } from './axes.js';
-import { type Elementwise, elementwiseRow, type Unary, unary } from './make/elementwise.js';
+import { elementwiseRow, type Unary, unary } from './make/elementwise.js';
 import { normalBelowRef } from './make/normal.js';
 import { accepted } from './make/operands.js';
 
-/** `name`Grad(g, x): the gradient g of an activation's result times its derivative at x (or in terms of its result). */
-function gradient<A = undefined>(
-  name: string,
-  at: 'x' | 'out',
-  ref: Elementwise<A>['ref'],
-  rest: Omit<Elementwise<A>, 'ref'>,
-): Op<A> {
-  return elementwiseRow<A>(name, ['g', at], { save: ['g', at], ref, ...rest });
-}
-
-/** 1 / (1 + e^-x) in float64, without overflow. */
-export const sigmoidRef = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
-
 // ---- from the result
-
-/** g where the rectifier let pass. */
-export const reluGradOp: Op<undefined> = gradient('reluGrad', 'out', ([g, out]) => (out <= 0 ? 0 : g), {
-  save: ['out'],
-  vjp: [(gg, { out }) => apply(reluGradOp, [gg, out], undefined), 'zero'],
-});
 
 /** The rectifier max(x, 0), elementwise; nan stays. Its gradient at 0 is 0. Throws for bool. */
 export const relu: Unary = unary('relu', {
@@ -37,30 +19,12 @@ export const relu: Unary = unary('relu', {
   vjp: [(g, { out }) => apply(reluGradOp, [g, out], undefined)],
 });
 
-/** g times the slope of the logistic function, from its result. */
-export const sigmoidGradOp: Op<undefined> = gradient('sigmoidGrad', 'out', ([g, out]) => g * out * (1 - out), {
-  flops: 3,
-  vjp: [
-    (gg, { out }) => apply(sigmoidGradOp, [gg, out], undefined),
-    (gg, { g, out }) => gg.mul(g).mul(out.mul(-2).add(1)),
-  ],
-});
-
 /** The logistic function 1 / (1 + e^-x), elementwise. At most 2 ulp off. Integers are computed in float32. */
 export const sigmoid: Unary = unary('sigmoid', {
   flops: 18,
   ref: ([x]) => sigmoidRef(x),
   save: ['out'],
   vjp: [(g, { out }) => apply(sigmoidGradOp, [g, out], undefined)],
-});
-
-// A tanh lies within [-1, 1]: beyond it the square could overflow.
-const tanhSlope = (out: number) => (Math.abs(out) > 1 ? 0 : (1 - out) * (1 + out));
-
-/** g times the slope of the hyperbolic tangent, from its result. */
-export const tanhGradOp: Op<undefined> = gradient('tanhGrad', 'out', ([g, out]) => g * tanhSlope(out), {
-  flops: 4,
-  vjp: [(gg, { out }) => apply(tanhGradOp, [gg, out], undefined), (gg, { g, out }) => gg.mul(g).mul(out).mul(-2)],
 });
 
 /** The hyperbolic tangent, elementwise. At most 2.2 ulp off. Integers are computed in float32. */

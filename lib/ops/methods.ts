@@ -8,6 +8,7 @@ import * as conv from './conv.js';
 import * as copy from './copy.js';
 import * as dropout from './dropout.js';
 import * as indexing from './indexing.js';
+import * as linear from './linear.js';
 import * as loss from './loss.js';
 import * as matmul from './matmul.js';
 import * as norm from './norm.js';
@@ -35,6 +36,7 @@ const modules = [
   copy,
   dropout,
   indexing,
+  linear,
   loss,
   matmul,
   pad,
@@ -60,6 +62,7 @@ export interface Methods
     MethodsOf<typeof copy>,
     MethodsOf<typeof dropout>,
     MethodsOf<typeof indexing>,
+    MethodsOf<typeof linear>,
     MethodsOf<typeof loss>,
     MethodsOf<typeof matmul>,
     MethodsOf<typeof pad>,

@@ -1,0 +1,110 @@
+// The rows of linear layers: a product with a transposed weight, a bias, and perhaps the activation that follows.
+import { defineOp, type Meta, type Op, type RefArray } from '../define.js';
+import { apply } from '../dispatch.js';
+import { dtypes } from '../dtype.js';
+import { fail, show } from '../errors.js';
+import { formatShape, numel, type Shape } from '../shape.js';
+import { reluGradOp, sigmoidGradOp, sigmoidRef, tanhGradOp } from './activation-rows.js';
+import { bytesOf } from './cost.js';
+import { matmul } from './matmul.js';
+import { checkDTypes, sharedGradient } from './matmul-rows.js';
+
+function linearShapes(x: Shape, weight: Shape): string {
+  return `x is ${formatShape(x)}, weight is ${formatShape(weight)}`;
+}
+
+function inferLinear(inputs: readonly Meta[]): Meta {
+  const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
+  const given = linearShapes(x.shape, weight.shape);
+  checkDTypes('linear', inputs);
+  if (weight.shape.length !== 2) fail('linear', 'weight must be a matrix [out features, in features]', given);
+  if (x.shape.length === 0) fail('linear', 'x needs a dimension of features', given);
+  const [features, inner] = weight.shape;
+  if (x.shape[x.shape.length - 1] !== inner) fail('linear', 'inner sizes differ', given);
+  if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== features)) {
+    fail('linear', `bias must be [${features}], one number an output`, `bias is ${formatShape(bias.shape)}, ${given}`);
+  }
+  return { shape: [...x.shape.slice(0, -1), features], dtype: x.dtype };
+}
+
+function linearRef([x, weight, bias]: readonly RefArray[]): RefArray {
+  const [features, inner] = weight.shape;
+  const rows = numel(x.shape.slice(0, -1));
+  const data = new Float64Array(rows * features);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++) {
+      let sum = bias === undefined ? 0 : bias.data[j];
+      for (let k = 0; k < inner; k++) sum += x.data[i * inner + k] * weight.data[j * inner + k];
+      data[i * features + j] = sum;
+    }
+  }
+  return { shape: [...x.shape.slice(0, -1), features], data };
+}
+
+function linearCost(inputs: readonly Meta[], [out]: readonly Meta[], flops: number) {
+  const each = 2 * inputs[1].shape[1] + (inputs.length > 2 ? 1 : 0) + flops;
+  return { flops: each * numel(out.shape), bytes: bytesOf([...inputs, out]) };
+}
+
+/** x W^T + bias */
+export const linearOp = defineOp({
+  name: 'linear',
+  inputs: ['x', 'weight', 'bias'],
+  infer: inferLinear,
+  save: ['x', 'weight'],
+  vjp: [(g, { weight }) => matmul(g, weight), (g, { x }) => sharedGradient(g, x), (g) => g],
+  ref: linearRef,
+  cost: (inputs, outputs) => linearCost(inputs, outputs, 0),
+});
+
+/** What may follow a linear layer in the same pass over its result. */
+export type LinearActivation = 'relu' | 'sigmoid' | 'tanh';
+
+/** An activation whose gradient can be told from its result, so that nothing else need be kept. */
+interface Follower {
+  /** Its number in native code: see `finish_function` in native/cpu/activations.h. */
+  readonly code: number;
+  readonly flops: number;
+  readonly ref: (z: number) => number;
+  /** The gradient by its argument, from that by its result. */
+  readonly grad: Op<undefined>;
+}
+
+const followers: Readonly<Record<LinearActivation, Follower>> = {
+  relu: { code: 1, flops: 1, ref: (z) => (z < 0 ? 0 : z), grad: reluGradOp },
+  sigmoid: { code: 2, flops: 18, ref: sigmoidRef, grad: sigmoidGradOp },
+  tanh: { code: 3, flops: 24, ref: Math.tanh, grad: tanhGradOp },
+};
+
+/** Throws unless it is the name of an activation, or null for none. */
+export function checkActivation(op: string, given: unknown): LinearActivation | null {
+  if (given === null || (typeof given === 'string' && Object.hasOwn(followers, given))) {
+    return given as LinearActivation | null;
+  }
+  return fail(op, `activation must be one of ${Object.keys(followers).join(', ')}, or null`, show(given));
+}
+
+/** activation(x W^T + bias) */
+export const linearActivationOp = defineOp<LinearActivation>({
+  name: 'linearActivation',
+  inputs: ['x', 'weight', 'bias'],
+  infer: (inputs) => {
+    const out = inferLinear(inputs);
+    if (!dtypes[out.dtype].isFloat) fail('linear', 'an activation needs a float dtype', show(out.dtype));
+    return out;
+  },
+  pack: (activation) => [followers[activation].code],
+  save: ['x', 'weight', 'out'],
+  vjp: {
+    joint: (g, { x, weight, out }, { attrs, inputs, needs }) => {
+      const slope = apply(followers[attrs].grad, [g, out], undefined);
+      const rules = [() => matmul(slope, weight), () => sharedGradient(slope, x), () => slope];
+      return inputs.map((_, i) => (needs[i] ? rules[i]() : null));
+    },
+  },
+  ref: (inputs, activation) => {
+    const { shape, data } = linearRef(inputs);
+    return { shape, data: data.map(followers[activation].ref) };
+  },
+  cost: (inputs, outputs, activation) => linearCost(inputs, outputs, followers[activation].flops),
+});
