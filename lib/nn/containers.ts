@@ -2,8 +2,8 @@ import { fail, show } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { checkWhole } from './check.js';
 import { formatArguments } from './format.js';
-import { forwardTogether } from './together.js';
 import { type AnyModule, Module } from './module.js';
+import { forwardTogether } from './together.js';
 
 /**
  * What {@link Sequential} and {@link ModuleList} share: entries under the keys 0, 1, ... which also name their state.
