@@ -8,7 +8,7 @@ import { Tensor } from '../tensor.js';
 import { asFloat, checkTensor, costPerElement, groupsOf } from './axes.js';
 import { bytesOf } from './cost.js';
 import { arange } from './create.js';
-import { checkDTypes } from './make/operands.js';
+import { checkDTypes, firstOf } from './make/operands.js';
 import { checkReduction, type LossOptions, type Reduction } from './make/reduction.js';
 
 /** Options of the losses over classes. */
@@ -52,6 +52,10 @@ function checkClasses(op: string, x: Meta, labels: Meta, weight: Meta): number[]
     fail(op, 'weight must have one number for each class', given);
   }
   return positions;
+}
+
+function checkTotal(op: string, total: Meta): void {
+  if (total.shape.length > 0) fail(op, 'total must be a number', formatShape(total.shape));
 }
 
 /**
@@ -118,14 +122,14 @@ function partsOf({ x, labels, weight, lse }: Saved, attrs: Targets): Record<'p' 
 function slopeOf(u: Tensor, saved: Saved, attrs: Targets): Tensor {
   const perClass = (t: Tensor) => (t.ndim === 0 ? t : t.unsqueeze(1));
   const { p, total } = partsOf(saved, attrs);
-  return u.mul(p).mul(total.mul(perClass(saved.g)).add(perClass(saved.h)));
+  return u.mul(p).mul(total.mul(perClass(saved.g.div(saved.total))).add(perClass(saved.h)));
 }
 
-/** in: x, labels, weight, the lse of each position, the gradients of its loss and of its lse. */
+/** in: x, labels, weight, the lse of each position, what losses are divided by, the gradients of its loss and its lse. */
 const crossEntropyGradOp: Op<Targets> = defineOp<Targets>({
   name: 'crossEntropyGrad',
-  inputs: ['x', 'labels', 'weight', 'lse', 'g', 'h'],
-  infer: ([x, labels, weight, lse, g, h]) => {
+  inputs: ['x', 'labels', 'weight', 'lse', 'total', 'g', 'h'],
+  infer: ([x, labels, weight, lse, total, g, h]) => {
     const positions = checkClasses('crossEntropyGrad', x, labels, weight);
     for (const m of [g, h]) {
       if (m.shape.length > 0 && !sameShape(m.shape, positions)) {
@@ -133,22 +137,24 @@ const crossEntropyGradOp: Op<Targets> = defineOp<Targets>({
       }
     }
     if (lse.dtype !== 'float64') fail('crossEntropyGrad', 'lse must be float64', lse.dtype);
-    return { shape: x.shape, dtype: checkDTypes('crossEntropyGrad', 'floats', [x, weight, g, h]) };
+    checkTotal('crossEntropyGrad', total);
+    return { shape: x.shape, dtype: checkDTypes('crossEntropyGrad', 'floats', [x, weight, total, g, h]) };
   },
   pack: ({ ignoreIndex, smoothing }) => [ignoreIndex, smoothing],
-  save: ['x', 'labels', 'weight', 'lse', 'g', 'h'],
+  save: ['x', 'labels', 'weight', 'lse', 'total', 'g', 'h'],
   vjp: [
     (u, saved, { attrs }) => slopeOf(u, saved, attrs),
     'none',
     'none',
     (u, saved, { attrs }) => slopeOf(u, saved, attrs).sum(1).neg(),
+    'none',
     (u, saved, { attrs }) => {
       const { p, target, total } = partsOf(saved, attrs);
-      return u.mul(p.mul(total).sub(target)).sum(1);
+      return u.mul(p.mul(total).sub(target)).sum(1).div(saved.total);
     },
     (u, saved, { attrs }) => u.mul(partsOf(saved, attrs).p).sum(1),
   ],
-  ref: ([x, labels, weight, lse, g, h], attrs) => {
+  ref: ([x, labels, weight, lse, { data: divisor }, g, h], attrs) => {
     const data = new Float64Array(x.data.length);
     const at = (t: RefArray, i: number) => t.data[t.data.length === 1 ? 0 : i];
     forPositions(x, (i, classes) => {
@@ -156,7 +162,7 @@ const crossEntropyGradOp: Op<Targets> = defineOp<Targets>({
       const total = target.reduce((a, b) => a + b, 0);
       classes.forEach((place, c) => {
         const p = Math.exp(x.data[place] - lse.data[i]);
-        data[place] = p * (total * at(g, i) + at(h, i)) - target[c] * at(g, i);
+        data[place] = p * ((total * at(g, i)) / divisor[0] + at(h, i)) - (target[c] * at(g, i)) / divisor[0];
       });
     });
     return { shape: x.shape, data };
@@ -164,7 +170,7 @@ const crossEntropyGradOp: Op<Targets> = defineOp<Targets>({
   cost: costPerElement(6),
 });
 
-/** out: the loss; the logarithm of the softmax denominator of each position; what a mean was divided by. */
+/** out: the loss; the logarithm of the softmax denominator of each position; what the losses were divided by. */
 const crossEntropyOp = defineOp<ClassLoss>({
   name: 'crossEntropy',
   inputs: ['x', 'labels', 'weight'],
@@ -182,10 +188,9 @@ const crossEntropyOp = defineOp<ClassLoss>({
   save: ['x', 'labels', 'weight', 'lse', 'total'],
   vjp: [
     (_g, { x, labels, weight, lse, total }, { attrs, gs: [gOut, gLse] }) => {
-      const { reduction, ignoreIndex, smoothing } = attrs;
-      const g: Operand = gOut === null ? 0 : reduction === 'mean' ? gOut.div(total) : gOut;
+      const { ignoreIndex, smoothing } = attrs;
       const h: Operand = gLse === null ? 0 : gLse.cast(x.dtype);
-      return apply(crossEntropyGradOp, [x, labels, weight, lse, g, h], { ignoreIndex, smoothing });
+      return apply(crossEntropyGradOp, [x, labels, weight, lse, total, gOut ?? 0, h], { ignoreIndex, smoothing });
     },
     'none',
     'none',
@@ -212,24 +217,27 @@ const crossEntropyOp = defineOp<ClassLoss>({
 
 const nllLossGradOp: Op<Targets & { readonly shape: Shape }> = defineOp({
   name: 'nllLossGrad',
-  inputs: ['g', 'labels', 'weight'],
-  infer: ([g, labels, weight], { shape }) => {
+  inputs: ['g', 'total', 'labels', 'weight'],
+  infer: ([g, total, labels, weight], { shape }) => {
     checkClasses('nllLossGrad', { shape, dtype: g.dtype }, labels, weight);
-    return { shape, dtype: checkDTypes('nllLossGrad', 'floats', [g, weight]) };
+    checkTotal('nllLossGrad', total);
+    return { shape, dtype: checkDTypes('nllLossGrad', 'floats', [g, total, weight]) };
   },
   pack: ({ ignoreIndex }) => [ignoreIndex],
-  save: ['labels', 'weight'],
+  save: ['total', 'labels', 'weight'],
   vjp: [
-    (u, { labels, weight }, { attrs }) => apply(nllLossOp, [u, labels, weight], { ...attrs, reduction: 'none' }),
+    (u, { total, labels, weight }, { attrs }) =>
+      apply(nllLossOp, [u, labels, weight], { ...attrs, reduction: 'none' }).div(total),
+    'none',
     'none',
     'none',
   ],
-  ref: ([g, labels, weight], { shape, ...attrs }) => {
+  ref: ([g, total, labels, weight], { shape, ...attrs }) => {
     const out = { shape, data: new Float64Array(numel(shape)) };
     forPositions(out, (i, classes) => {
       const target = targetRef(labels.data[i], weight, classes.length, attrs);
       classes.forEach((place, c) => {
-        out.data[place] = target[c] === 0 ? 0 : -target[c] * g.data[g.data.length === 1 ? 0 : i];
+        out.data[place] = target[c] === 0 ? 0 : (-target[c] * g.data[g.data.length === 1 ? 0 : i]) / total.data[0];
       });
     });
     return out;
@@ -237,7 +245,7 @@ const nllLossGradOp: Op<Targets & { readonly shape: Shape }> = defineOp({
   cost: (inputs, outputs) => ({ ...costPerElement(0)(inputs, outputs), flops: numel(outputs[0].shape) }),
 });
 
-/** out: the loss; what a mean was divided by. */
+/** out: the loss; what the losses were divided by. */
 const nllLossOp: Op<ClassLoss> = defineOp<ClassLoss>({
   name: 'nllLoss',
   inputs: ['x', 'labels', 'weight'],
@@ -255,9 +263,8 @@ const nllLossOp: Op<ClassLoss> = defineOp<ClassLoss>({
   vjp: [
     (_g, { labels, weight, total }, { attrs, gs: [g], inputs: [x] }) => {
       if (g === null) return 0;
-      const upstream = attrs.reduction === 'mean' ? g.div(total) : g;
       const { ignoreIndex } = attrs;
-      return apply(nllLossGradOp, [upstream, labels, weight], { ignoreIndex, smoothing: 0, shape: x.shape });
+      return apply(nllLossGradOp, [g, total, labels, weight], { ignoreIndex, smoothing: 0, shape: x.shape });
     },
     'none',
     'none',
@@ -298,11 +305,11 @@ function checkWeight(op: string, weight: Tensor | null | undefined, x: Tensor): 
 
 /** One sample without a batch axis, as a batch of one. */
 function batched(op: Op<ClassLoss>, x: Tensor, labels: Tensor, weight: Operand, attrs: ClassLoss): Tensor {
-  if (x.ndim !== 1) return applyAll(op, [x, labels, weight], attrs)[0];
+  if (x.ndim !== 1) return firstOf(applyAll(op, [x, labels, weight], attrs));
   if (labels.ndim !== 0) {
     fail(op.name, 'labels must be a single index for one sample', `labels are ${formatShape(labels.shape)}`);
   }
-  const out = applyAll(op, [x.unsqueeze(0), labels.unsqueeze(0), weight], attrs)[0];
+  const out = firstOf(applyAll(op, [x.unsqueeze(0), labels.unsqueeze(0), weight], attrs));
   return out.reshape([]);
 }
 

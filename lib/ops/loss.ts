@@ -1,9 +1,12 @@
 // Losses that compare numbers with numbers. Those over classes are in class-loss.ts.
+import { apply } from '../dispatch.js';
+import { promote } from '../dtype.js';
 import { fail } from '../errors.js';
 import { broadcastShapes, formatShape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { asFloat, checkTensor } from './axes.js';
 import { checkReduction, type LossOptions, type Reduction } from './make/reduction.js';
+import { bceOp, l1Op, mseOp } from './value-loss.js';
 
 export { type ClassLossOptions, type CrossEntropyOptions, crossEntropy, nllLoss } from './class-loss.js';
 export type { LossOptions, Reduction } from './make/reduction.js';
@@ -11,6 +14,12 @@ export type { LossOptions, Reduction } from './make/reduction.js';
 function reduced(losses: Tensor, reduction: Reduction): Tensor {
   if (reduction === 'none') return losses;
   return reduction === 'sum' ? losses.sum() : losses.mean();
+}
+
+/** The mean or the sum of a loss in one pass over memory. */
+function total(op: typeof mseOp, x: Tensor, target: Tensor, reduction: Reduction): Tensor {
+  const dtype = promote(x.dtype, target.dtype);
+  return apply(op, [x.cast(dtype), target.cast(dtype)], { divisor: reduction === 'sum' ? 1 : x.size });
 }
 
 /** Input and target as floats. Throws unless they have one shape: broadcasting a target is nearly always a mistake. */
@@ -31,7 +40,7 @@ function pair(op: string, x: Tensor, target: Tensor): [Tensor, Tensor] {
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const reduction = checkReduction('mseLoss', options);
   const [a, b] = pair('mseLoss', x, target);
-  return reduced(a.sub(b).square(), reduction);
+  return reduction === 'none' ? a.sub(b).square() : total(mseOp, a, b, reduction);
 }
 
 /**
@@ -41,7 +50,7 @@ export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): T
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const reduction = checkReduction('l1Loss', options);
   const [a, b] = pair('l1Loss', x, target);
-  return reduced(a.sub(b).abs(), reduction);
+  return reduction === 'none' ? a.sub(b).abs() : total(l1Op, a, b, reduction);
 }
 
 /** Options of {@link binaryCrossEntropyWithLogits}. */
@@ -78,6 +87,7 @@ export function binaryCrossEntropyWithLogits(
   const [a, y] = pair(op, x, target);
   const posWeight = factors(op, 'posWeight', options.posWeight, x);
   const weight = factors(op, 'weight', options.weight, x);
+  if (posWeight === null && weight === null && reduction !== 'none') return total(bceOp, a, y, reduction);
   const positive = a.neg().softplus();
   const scaled = posWeight === null ? positive : positive.mul(y.mul(posWeight.sub(1)).add(1));
   const losses = a.sub(y.mul(a)).add(scaled);

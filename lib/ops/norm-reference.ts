@@ -2,6 +2,7 @@
 import type { RefArray } from '../define.js';
 import { numel, reducedShape, type Shape } from '../shape.js';
 import { groupsOf } from './axes.js';
+import { preciseSum } from './make/sum.js';
 
 /** What an input is normalised along. */
 export interface Layout {
@@ -33,18 +34,6 @@ function groupNumbers(x: Shape, axes: readonly number[]): Int32Array {
 }
 
 const numberOf = (t: RefArray, i: number) => t.data[t.data.length === 1 ? 0 : i];
-
-/** The sum of exact summands: many of both signs would leave a plain sum with errors of its own. */
-function preciseSum(values: readonly number[]): number {
-  let sum = 0;
-  let lost = 0;
-  for (const v of values) {
-    const next = sum + v;
-    lost += Math.abs(sum) >= Math.abs(v) ? sum - next + v : v - next + sum;
-    sum = next;
-  }
-  return Number.isFinite(sum) ? sum + lost : sum;
-}
 
 const averageOf = (values: readonly number[]) => preciseSum(values) / values.length;
 

@@ -5,6 +5,7 @@ import { fail, show } from '../errors.js';
 import { checkInteger, formatShape, numel, type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { asFloat, checkFlag, checkObject, checkTensor } from './axes.js';
+import { firstOf } from './make/operands.js';
 import { batchNormEvalOp, batchNormOp, groupNormOp, layerNormOp, moveRunning, rmsNormOp } from './norm-rows.js';
 
 /** Options of {@link batchNorm}. */
@@ -110,9 +111,7 @@ export function batchNorm(
   if (mean !== null || variance !== null) {
     move([mean, variance], [batchMean, batchVariance], momentum, count / (count - 1));
   }
-  batchMean.dispose();
-  batchVariance.dispose();
-  return out;
+  return firstOf([out, batchMean, batchVariance]);
 }
 
 /** The sizes of the last axes of x that are normalised over. */
@@ -158,7 +157,7 @@ export function layerNorm(
   const scale = parameter(op, 'weight', weight, sizes, input, 1);
   const shift = parameter(op, 'bias', bias, sizes, input, 0);
   const eps = checkEps(op, options.eps ?? 1e-5);
-  return applyAll(layerNormOp, [input, scale, shift], { eps, last: sizes.length, relu: false })[0];
+  return firstOf(applyAll(layerNormOp, [input, scale, shift], { eps, last: sizes.length, relu: false }));
 }
 
 /** The distance from 1 to the next number of a float dtype: what rmsNorm() adds where nothing else is said. */
@@ -181,7 +180,7 @@ export function rmsNorm(
   const input = asFloat(x);
   const scale = parameter(op, 'weight', weight, sizes, input, 1);
   const eps = checkEps(op, options.eps ?? epsilons[input.dtype as keyof typeof epsilons]);
-  return applyAll(rmsNormOp, [input, scale], { eps, last: sizes.length, relu: false })[0];
+  return firstOf(applyAll(rmsNormOp, [input, scale], { eps, last: sizes.length, relu: false }));
 }
 
 function normGroups(
@@ -200,8 +199,12 @@ function normGroups(
   const shift = wide(parameter(op, 'bias', bias, [channels], input, 0));
   const eps = checkEps(op, options.eps ?? 1e-5);
   const places = numel(x.shape.slice(2));
-  const [out] = applyAll(groupNormOp, [input.reshape([...shape, places]), scale, shift], { eps, last: 0, relu: false });
-  return out.reshape(x.shape);
+  const wideX = input.reshape([...shape, places]);
+  const out = firstOf(applyAll(groupNormOp, [wideX, scale, shift], { eps, last: 0, relu: false }));
+  if (sameShape(out.shape, x.shape)) return out;
+  const result = out.reshape(x.shape);
+  out.dispose();
+  return result;
 }
 
 /**

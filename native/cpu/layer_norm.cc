@@ -4,6 +4,7 @@
 // item size bytes an element, twice that backward, for about 8 FLOPs: bound by bandwidth. Split over lines. The
 // gradients of weight and bias are summed over a few lines in registers, then over the lines of a piece, then over
 // pieces in their order.
+#include "cpu/exp_rows.h"
 #include "cpu/families.h"
 #include "cpu/norm.h"
 
@@ -29,12 +30,19 @@ ATHANOR_ALWAYS_INLINE void store_some(T* p, const Vec<T>& v, int lanes) {
   lanes == kLanes<T> ? store(p, v) : store_n(p, v, lanes);
 }
 
+/** The mean of a line as far as T holds it: the first of two passes over what the first cache holds. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T row_origin(int64_t length, const T* x) {
+  const T origin = static_cast<T>(row_sum(length, x) / static_cast<double>(length));
+  return origin - origin == 0 ? origin : T(0);
+}
+
 /** Mean and biased variance of a line; of its elements as they are, the mean square, where nothing is centred. */
 template <class T, bool kCentred>
 ATHANOR_ALWAYS_INLINE MeanVariance line_moments(int64_t length, const T* x) {
   LaneSums<T> sums;
   sums.clear();
-  const T origin = kCentred && length > 0 ? origin_of(x, 1, 0, length) : T(0);
+  const T origin = kCentred && length > 0 ? row_origin(length, x) : T(0);
   add_deviations(length, x, origin, sums);
   MeanVariance m = {0, sums.total().second / static_cast<double>(length)};
   if (kCentred) m = moments_of(sums.total(), static_cast<double>(origin), length);

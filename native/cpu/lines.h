@@ -1,6 +1,6 @@
 // Ops that map each line of one axis to a line of the same length: softmax and its kin. Lines that lie in memory
-// without gaps are taken one by one; where the axis is not the innermost, neighbouring lines are taken together, so
-// that the inner loop runs across them; whatever else comes is taken line by line with steps.
+// without gaps are rows; where the axis is not the innermost, neighbouring lines are taken together, so that the inner
+// loop runs across them; whatever else comes is to be copied first.
 #pragma once
 #include "cpu/iterate.h"
 
@@ -44,45 +44,44 @@ ATHANOR_ALWAYS_INLINE Lines<N> make_lines(const View* const (&views)[N], int axi
 /** Neighbouring lines that are taken together: one row of them fills a few vectors, and 40 rows fit the first cache. */
 constexpr int64_t kLinesTogether = 256;
 
-/** Steps of dense lines: known to be 1 where the loops are compiled, which makes them vector code. */
-struct OneStep {
-  __attribute__((always_inline)) int64_t operator[](int) const { return 1; }
-};
+/** Whether all operands' lines are dense. */
+template <int N>
+ATHANOR_ALWAYS_INLINE bool lines_dense(const Lines<N>& l) {
+  for (int k = 0; k < N; ++k)
+    if (l.step[k] != 1 && l.length != 1) return false;
+  return true;
+}
+
+/** Whether run_lines() takes them: all dense, or all side by side. Operands in row-major order always are. */
+template <int N>
+ATHANOR_ALWAYS_INLINE bool lines_fit(const Lines<N>& l) {
+  bool neighbours = true;
+  for (int k = 0; k < N; ++k) neighbours = neighbours && l.walk.strides[k][l.walk.ndim - 1] == 1;
+  return neighbours || lines_dense(l);
+}
 
 /**
- * K::line(length, pointers, steps) computes one line; K::together(lines, length, pointers, steps) computes at most
- * kLinesTogether of them that lie one element apart. `cost` is the time of an element, in cheap streamed ones.
+ * K::rows(lines, length, pointers, apart) computes dense lines, `apart` elements from each to the next;
+ * K::together(lines, length, pointers, steps) computes at most kLinesTogether of them that lie one element apart.
+ * `cost` is the time of an element, in cheap streamed ones.
  */
 template <class K, class T, int N>
 ATHANOR_ALWAYS_INLINE void run_lines(Context* ctx, const Lines<N>& l, int64_t cost) {
-  const int inner = l.walk.ndim - 1;
-  bool dense = true, neighbours = true;
+  const bool dense = lines_dense(l);
   int64_t apart[N];
-  for (int k = 0; k < N; ++k) {
-    apart[k] = l.walk.strides[k][inner];
-    dense = dense && (l.step[k] == 1 || l.length == 1);
-    neighbours = neighbours && apart[k] == 1;
-  }
-  const auto each = [&](int64_t n, T** p, auto steps) {
-    for (int64_t i = 0; i < n; ++i) {
-      K::line(l.length, p, steps);
-      for (int k = 0; k < N; ++k) p[k] += apart[k];
-    }
-  };
+  for (int k = 0; k < N; ++k) apart[k] = l.walk.strides[k][l.walk.ndim - 1];
   const int64_t grain = max_of<int64_t>(1, kGrain / cost / max_of<int64_t>(1, l.length));
   for_rows(ctx, l.walk, grain, [&](int64_t n, const int64_t* at) {
     T* p[N];
     for (int k = 0; k < N; ++k) p[k] = static_cast<T*>(l.walk.data[k]) + at[k];
     if (dense) {
-      each(n, p, OneStep{});
-    } else if (neighbours) {
-      for (int64_t i = 0; i < n; i += kLinesTogether) {
-        T* q[N];
-        for (int k = 0; k < N; ++k) q[k] = p[k] + i;
-        K::together(min_of(kLinesTogether, n - i), l.length, q, l.step);
-      }
-    } else {
-      each(n, p, l.step);
+      K::rows(n, l.length, static_cast<T* const*>(p), static_cast<const int64_t*>(apart));
+      return;
+    }
+    for (int64_t i = 0; i < n; i += kLinesTogether) {
+      T* q[N];
+      for (int k = 0; k < N; ++k) q[k] = p[k] + i;
+      K::together(min_of(kLinesTogether, n - i), l.length, q, l.step);
     }
   });
 }

@@ -154,12 +154,10 @@ template <class T>
 ATHANOR_ALWAYS_INLINE T origin_of(const T* x, int64_t rows, int64_t step, int64_t n) {
   constexpr int64_t kSamples = 16;  // an outlier among them may cost log10(16) digits
   const int64_t k = min_of<int64_t>(n, kLanes<T>);
-  double sum = 0;
-  for (int64_t s = 0; s < kSamples; ++s) {
-    const T* from = x + rows * s / kSamples * step + (n - k) * s / kSamples;
-    for (int64_t i = 0; i < k; ++i) sum += from[i];
-  }
-  const T origin = static_cast<T>(sum / static_cast<double>(kSamples * k));
+  Vec<T> sum{};
+  for (int64_t s = 0; s < kSamples; ++s)
+    sum += load_n(x + rows * s / kSamples * step + (n - k) * s / kSamples, static_cast<int>(k));
+  const T origin = sum_lanes<T>(sum) / static_cast<T>(kSamples * k);
   return origin - origin == 0 ? origin : T(0);
 }
 

@@ -56,3 +56,9 @@ export function meet(op: string, accepts: Accepts, a: Operand, b: Operand): [Ope
 export function describe(x: Operand): string {
   return x instanceof Tensor ? x.describe() : show(x);
 }
+
+/** The first of an op's outputs. The others are let go of at once: a graph that needs them holds them itself. */
+export function firstOf([out, ...rest]: readonly Tensor[]): Tensor {
+  for (const t of rest) t.dispose();
+  return out;
+}

@@ -65,6 +65,7 @@ function gradientOf({ inputs, attrs, skipGrad }: Case): Case {
   const positions = (inputs[1] as InputSpec).shape;
   const more: (InputSpec | number)[] = [
     { shape: positions, dtype: 'float64', low: 1, high: 3 },
+    { shape: [], low: 2, high: 3 },
     { shape: positions },
     { shape: positions },
   ];
@@ -75,7 +76,11 @@ function nllGradientOf({ inputs: [x, labels, weight], attrs, skipGrad }: Case): 
   const { ignoreIndex } = attrs as typeof plain;
   const { shape } = x as InputSpec;
   const g = { shape: (labels as InputSpec).shape };
-  return { inputs: [g, labels, weight], attrs: { ignoreIndex, smoothing: 0, shape }, skipGrad };
+  return {
+    inputs: [g, { shape: [], low: 2, high: 3 }, labels, weight],
+    attrs: { ignoreIndex, smoothing: 0, shape },
+    skipGrad,
+  };
 }
 
 const simple = settings.map(caseOf);
