@@ -253,14 +253,26 @@ function overlaps(x: Operand, target: Tensor): boolean {
   );
 }
 
+/** Whether no two targets share memory, and no input shares a target's in another layout. */
+function apart(inputs: readonly Operand[], targets: readonly Tensor[]): boolean {
+  let fine = true;
+  for (const t of targets) {
+    if (t.storage.target !== null) fine = false;
+    t.storage.target = t;
+  }
+  for (let i = 0; fine && i < inputs.length; i++) {
+    const x = inputs[i];
+    const target = x instanceof Tensor ? x.storage.target : null;
+    if (target !== null && x !== target) fine = !overlaps(x, target);
+  }
+  for (const t of targets) t.storage.target = null;
+  return fine;
+}
+
 /** Inputs that share memory with a target in another layout would be read after it was written: they are copied first. */
 function untangle(inputs: readonly Operand[], targets: readonly Tensor[]): readonly Operand[] {
-  const shared = targets.length === 1 ? null : new Map<Storage, Tensor[]>();
-  for (const t of shared === null ? [] : targets) shared?.set(t.storage, [...(shared.get(t.storage) ?? []), t]);
-  const clashes = (x: Operand) =>
-    shared === null
-      ? overlaps(x, targets[0])
-      : x instanceof Tensor && shared.get(x.storage)?.some((t) => overlaps(x, t)) === true;
+  if (apart(inputs, targets)) return inputs;
+  const clashes = (x: Operand) => x instanceof Tensor && targets.some((t) => overlaps(x, t));
   return inputs.some(clashes) ? inputs.map((x) => (clashes(x) ? (x as Tensor).clone() : x)) : inputs;
 }
 

@@ -1,4 +1,5 @@
 import { type Handle, native } from './native.js';
+import type { Tensor } from './tensor.js';
 
 // Handles that nobody uses any more. Making an external costs more than a small op, so calls fill these again; what is
 // small even keeps its memory until then, which saves the call that would free it.
@@ -36,6 +37,8 @@ export function emptySpares(): void {
 export class Storage {
   /** Null once freed. */
   handle: Handle | null;
+  /** @internal What the call that is being prepared will write here; null between calls. */
+  target: Tensor | null = null;
   /** Rises with every change in place; autograd compares it. */
   version = 0;
   private holders = 1;

@@ -43,8 +43,13 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     return initialAccumulatorValue;
   }
 
-  protected update(group: ParamGroup<AdagradOptions>, params: readonly Tensor[], states: readonly ParamState[]): void {
+  protected update(
+    group: ParamGroup<AdagradOptions>,
+    params: readonly Tensor[],
+    states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void {
     const lrs = states.map(({ step }) => group.lr / (1 + (step - 1) * group.lrDecay));
-    adagradStep(params, this.tensorsOf(group, states), { ...group, lrs });
+    adagradStep(params, tensors, { ...group, lrs });
   }
 }

@@ -61,9 +61,14 @@ export class Adam extends Optimizer<AdamOptions> {
     return stateNames(group);
   }
 
-  protected update(group: ParamGroup<AdamOptions>, params: readonly Tensor[], states: readonly ParamState[]): void {
+  protected update(
+    group: ParamGroup<AdamOptions>,
+    params: readonly Tensor[],
+    states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void {
     const steps = states.map(({ step }) => step);
-    adamStep(params, this.tensorsOf(group, states), { ...group, decoupledDecay: 0, steps });
+    adamStep(params, tensors, { ...group, decoupledDecay: 0, steps });
   }
 }
 
@@ -81,9 +86,14 @@ export class AdamW extends Optimizer<AdamOptions> {
     return stateNames(group);
   }
 
-  protected update(group: ParamGroup<AdamOptions>, params: readonly Tensor[], states: readonly ParamState[]): void {
+  protected update(
+    group: ParamGroup<AdamOptions>,
+    params: readonly Tensor[],
+    states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void {
     const steps = states.map(({ step }) => step);
     const attrs = { ...group, weightDecay: 0, decoupledDecay: group.weightDecay, steps };
-    adamStep(params, this.tensorsOf(group, states), attrs);
+    adamStep(params, tensors, attrs);
   }
 }

@@ -34,6 +34,23 @@ export interface ParamState {
   readonly tensors: Record<string, Tensor>;
 }
 
+/** What one native call updates, kept from step to step. */
+interface Batch {
+  readonly params: Tensor[];
+  readonly states: ParamState[];
+  readonly tensors: readonly (readonly Tensor[])[];
+}
+
+/** The batches of a group, and what they depend on: as long as that stays, so do they. */
+interface Plan {
+  /** Parameters with a gradient, in order, and their memory and states. */
+  readonly params: readonly Tensor[];
+  readonly storages: readonly Storage[];
+  readonly states: readonly ParamState[];
+  readonly names: string;
+  readonly batches: readonly Batch[];
+}
+
 /** Parameters of one native call: more would not fit its command block. */
 const batchSize = 256;
 
@@ -69,6 +86,7 @@ export abstract class Optimizer<H extends Hyperparameters> {
   /** @internal */ readonly states = new Map<Tensor, ParamState>();
 
   private readonly defaults: H;
+  private readonly plans = new WeakMap<ParamGroup<H>, Plan>();
 
   /**
    * `defaults` has every hyperparameter, `options` those given by the user; `check` throws for wrong ones. Throws also when
@@ -129,26 +147,64 @@ export abstract class Optimizer<H extends Hyperparameters> {
 
   /**
    * Updates parameters of one dtype that all have a gradient, in place. `states[i]` has what is remembered of `params[i]`,
-   * its `step` counting this one. Gradients are not recorded here.
+   * its `step` counting this one; `tensors` are the remembered ones, kind by kind in the order of {@link stateNames}, each a
+   * list over parameters. Gradients are not recorded here.
    */
-  protected abstract update(group: ParamGroup<H>, params: readonly Tensor[], states: readonly ParamState[]): void;
+  protected abstract update(
+    group: ParamGroup<H>,
+    params: readonly Tensor[],
+    states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void;
 
-  /** The remembered tensors, kind by kind in the order of {@link stateNames}, each a list over parameters. */
-  protected tensorsOf(group: ParamGroup<H>, states: readonly ParamState[]): Tensor[][] {
-    return this.stateNames(group).map((name) => states.map(({ tensors }) => tensors[name]));
-  }
-
-  private advance(p: Tensor, group: ParamGroup<H>): ParamState {
+  private advance(p: Tensor, group: ParamGroup<H>, names: readonly string[]): ParamState {
     let state = this.states.get(p);
     if (state === undefined) {
       state = { step: 0, fresh: false, tensors: {} };
       this.states.set(p, state);
     }
-    const missing = this.stateNames(group).filter((name) => !(name in (state as ParamState).tensors));
-    for (const name of missing) state.tensors[name] = keep(filled(p.shape, this.initialState(group), p.dtype));
+    const { tensors } = state;
+    const missing = names.filter((name) => !(name in tensors));
+    for (const name of missing) tensors[name] = keep(filled(p.shape, this.initialState(group), p.dtype));
     state.fresh = missing.length > 0;
-    state.step++;
     return state;
+  }
+
+  /** Whether the group's batches are those of its last step: the same parameters, memory and states. */
+  private holds(plan: Plan | undefined, group: ParamGroup<H>, names: string): plan is Plan {
+    if (plan === undefined || plan.names !== names) return false;
+    let n = 0;
+    for (const p of group.params) {
+      if (p.grad === null) continue;
+      if (plan.params[n] !== p || plan.storages[n] !== p.storage || plan.states[n] !== this.states.get(p)) return false;
+      n++;
+    }
+    return n === plan.params.length;
+  }
+
+  private planOf(group: ParamGroup<H>): Plan {
+    const stateNames = this.stateNames(group);
+    const names = stateNames.join();
+    const last = this.plans.get(group);
+    if (this.holds(last, group, names)) {
+      for (const state of last.states) state.fresh = false;
+      return last;
+    }
+    const params = group.params.filter((p) => p.grad !== null);
+    const states = params.map((p) => this.advance(p, group, stateNames));
+    const plan = {
+      params,
+      storages: params.map((p) => p.storage),
+      states,
+      names,
+      batches: batches(params).map((own) => {
+        const ownStates = own.map((p) => this.states.get(p) as ParamState);
+        const tensors = stateNames.map((name) => ownStates.map((state) => state.tensors[name]));
+        return { params: own, states: ownStates, tensors };
+      }),
+    };
+    this.plans.set(group, plan);
+    return plan;
   }
 
   /** Throws, before anything is changed, for what would fail half-way. */
@@ -174,9 +230,9 @@ export abstract class Optimizer<H extends Hyperparameters> {
     for (const group of this.paramGroups) this.checkStep(group);
     withModes({ grad: false, scope: null }, () => {
       for (const group of this.paramGroups) {
-        for (const params of batches(group.params.filter((p) => p.grad !== null))) {
-          const states = params.map((p) => this.advance(p, group));
-          this.update(group, params, states);
+        for (const { params, states, tensors } of this.planOf(group).batches) {
+          for (const state of states) state.step++;
+          this.update(group, params, states, tensors);
         }
       }
     });

@@ -43,7 +43,12 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     return ['squareAvg', ...(momentum === 0 ? [] : ['momentumBuffer']), ...(centered ? ['gradAvg'] : [])];
   }
 
-  protected update(group: ParamGroup<RMSpropOptions>, params: readonly Tensor[], states: readonly ParamState[]): void {
-    rmspropStep(params, this.tensorsOf(group, states), group);
+  protected update(
+    group: ParamGroup<RMSpropOptions>,
+    params: readonly Tensor[],
+    _states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void {
+    rmspropStep(params, tensors, group);
   }
 }

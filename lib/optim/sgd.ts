@@ -45,8 +45,13 @@ export class SGD extends Optimizer<SGDOptions> {
     return momentum === 0 ? [] : ['momentumBuffer'];
   }
 
-  protected update(group: ParamGroup<SGDOptions>, params: readonly Tensor[], states: readonly ParamState[]): void {
+  protected update(
+    group: ParamGroup<SGDOptions>,
+    params: readonly Tensor[],
+    states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void {
     const shares = states.map(({ fresh }) => (fresh ? 1 : 1 - group.dampening));
-    sgdStep(params, this.tensorsOf(group, states), { ...group, shares });
+    sgdStep(params, tensors, { ...group, shares });
   }
 }
