@@ -34,12 +34,21 @@ function pooledSize(op: string, x: Shape, w: Windows): number[] {
     const size = x[2 + d];
     const reach = w.dilation[d] * (w.kernel[d] - 1) + 1;
     const room = size + 2 * w.padding[d] - reach;
-    if (size === 0 || room < 0) {
+    const steps = (w.ceilMode ? Math.ceil : Math.floor)(room / w.stride[d]);
+    if (size === 0 || steps < 0) {
       fail(op, 'the window is larger than the padded input', `window ${formatShape(w.kernel)}, x ${formatShape(x)}`);
     }
-    const steps = (w.ceilMode ? Math.ceil : Math.floor)(room / w.stride[d]);
     // A window must begin inside the input or the padding before it.
-    return steps * w.stride[d] >= size + w.padding[d] ? steps : steps + 1;
+    const count = steps * w.stride[d] >= size + w.padding[d] ? steps : steps + 1;
+    for (let i = 0; w.dilation[d] > size && i < count; i++) {
+      if (covered(i, d, size, w).places.length > 0) continue;
+      fail(
+        op,
+        'a dilated window lies in the padding alone',
+        `dilation ${formatShape(w.dilation)}, x ${formatShape(x)}`,
+      );
+    }
+    return count;
   });
 }
 

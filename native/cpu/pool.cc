@@ -1,10 +1,11 @@
 // Pooling over windows of the last two axes of [N, C, H, W]: the largest value with its place, the mean of a regular or
-// an adaptive window, and what each of them sends back. Split by planes (one image, one channel). Each output reads its
-// window: kernel area FLOPs; the planes stay in the first-level cache, so memory traffic is one read of x and one write
-// of out.
-#include "cpu/dtypes.h"
+// an adaptive window, and what each of them sends back. Split by planes (one image, one channel). A row of outputs is
+// computed together, one place of the window after another: kernel area FLOPs an output; the planes stay in the
+// first-level cache, so memory traffic is one read of x and one write of out.
 #include "cpu/families.h"
-#include "cpu/parallel.h"
+#include "cpu/reduce.h"
+#include "cpu/simd.h"
+#include "cpu/slots.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -54,38 +55,133 @@ ATHANOR_ALWAYS_INLINE int64_t plane_count(const View& v) { return v.shape[0] * v
 /** Planes that one thread should have at least, for planes of this many elements. */
 ATHANOR_ALWAYS_INLINE int64_t plane_grain(int64_t elements) { return ceil_div(kGrain, max_of<int64_t>(elements, 1)); }
 
-// out, indices (int32, place in the plane) from x. The first of equal values wins; NaN wins over all.
+/** The outputs [begin, end) of a row whose windows have one of their columns inside the input, and where that lies. */
+struct Reach {
+  int64_t begin, end, at;
+};
+
+/** The reach of each column of a window. */
+Reach* find_reaches(Context* ctx, const Regular& columns, int64_t width, int64_t out_width) {
+  Reach* const reaches = scratch_array<Reach>(ctx, columns.kernel);
+  for (int64_t k = 0; k < columns.kernel; ++k) {
+    const int64_t first = k * columns.dilation - columns.padding;  // where output 0 has it
+    reaches[k].begin = first < 0 ? min_of(ceil_div(-first, columns.stride), out_width) : 0;
+    reaches[k].end = first >= width ? 0 : min_of((width - 1 - first) / columns.stride + 1, out_width);
+    reaches[k].at = first + reaches[k].begin * columns.stride;
+  }
+  return reaches;
+}
+
+/** The first place of the window of output i that is no padding. */
+int64_t first_inside(const Regular& axis, int64_t i) {
+  const int64_t first = i * axis.stride - axis.padding;
+  return first < 0 ? first + ceil_div(-first, axis.dilation) * axis.dilation : first;
+}
+
+/** body(input row, reach): what every window of output row i meets, in row-major order of the window. */
+template <class F>
+ATHANOR_ALWAYS_INLINE void window_places(const Regular& rows, const Regular& columns, const Reach* reaches, int64_t i,
+                                         int64_t height, const F& body) {
+  for (int64_t r = 0; r < rows.kernel; ++r) {
+    const int64_t h = i * rows.stride - rows.padding + r * rows.dilation;
+    if (h < 0 || h >= height) continue;
+    for (int64_t k = 0; k < columns.kernel; ++k)
+      if (reaches[k].begin < reaches[k].end) body(h, reaches[k]);
+  }
+}
+
+/** The first n elements, 1 <= n <= lanes, of those that lie `step` apart. */
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> load_stepped(const T* from, int64_t step, int n) {
+  constexpr int lanes = kLanes<T>;
+  if (step == 1) return n == lanes ? load(from) : load_n(from, n);
+#if defined(__GNUC__) && !defined(__clang__)
+  if (step == 2) {
+    // The second vector ends with the last element, so that nothing behind it is read.
+    const int last = 2 * n - 1;
+    const Vec<T> first = last < lanes ? load_n(from, last) : load(from);
+    const Vec<T> second = last < lanes ? first : load(from + last - lanes);
+    typedef decltype(first < second) Index;
+    Index even, upper;
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      even[i] = 2 * i;
+      upper[i] = 2 * i < lanes ? 0 : -1;
+    }
+    return __builtin_shuffle(first, second, even + (upper & (Index{} + (2 * lanes - last))));
+  }
+#endif
+  Vec<T> v = {};
+  for (int i = 0; i < n; ++i) v[i] = from[i * step];
+  return v;
+}
+
+/**
+ * body(values, row of x, column of the window) for a vector of outputs of row i, the first being j: what each window
+ * meets at one of its places, `otherwise` where that is padding. Row-major in the window.
+ */
+template <class T, class F>
+ATHANOR_ALWAYS_INLINE void window_vectors(const Regular& rows, const Regular& columns, const Reach* reaches, int64_t i,
+                                          int64_t j, int n, const T* plane, int64_t height, int64_t sh, int64_t sw,
+                                          T otherwise, const F& body) {
+  const int64_t step = columns.stride * sw;
+  for (int64_t r = 0; r < rows.kernel; ++r) {
+    const int64_t h = i * rows.stride - rows.padding + r * rows.dilation;
+    if (h < 0 || h >= height) continue;
+    for (int64_t k = 0; k < columns.kernel; ++k) {
+      const int low = static_cast<int>(max_of<int64_t>(reaches[k].begin - j, 0));
+      const int high = static_cast<int>(min_of<int64_t>(reaches[k].end - j, n));
+      if (low >= high) continue;
+      const int64_t column = k * columns.dilation - columns.padding + j * columns.stride;
+      const T* const from = plane + h * sh + column * sw;
+      if (low == 0 && high == n) {
+        body(load_stepped(from, step, n), h, column);
+        continue;
+      }
+      Vec<T> v = splat(otherwise);
+      for (int lane = low; lane < high; ++lane) v[lane] = from[lane * step];
+      body(v, h, column);
+    }
+  }
+}
+
+// out, indices (int32, place in the plane) from x. The first of equal values wins; NaN wins over all. A row of outputs
+// is computed together: each place of the window is compared for all of them.
 template <class T>
 void max_pool(const Call& c) {
   const View &x = c.in[0], &out = c.out[0], &indices = c.out[1];
   const Regular rows(c.attrs, 0), columns(c.attrs, 1);
   const int64_t height = x.shape[2], width = x.shape[3], sh = x.strides[2], sw = x.strides[3];
   const int64_t out_height = out.shape[2], out_width = out.shape[3];
+  const Reach* const reaches = find_reaches(c.ctx, columns, width, out_width);
+  int32_t* const first_places = scratch_array<int32_t>(c.ctx, out_width);
+  for (int64_t j = 0; j < out_width; ++j) first_places[j] = static_cast<int32_t>(first_inside(columns, j));
   parallel_for(c.ctx, plane_count(out), plane_grain(height * width), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const T* from = plane_of<const T>(x, p);
-      T* to = out.as<T>() + p * out_height * out_width;
-      int32_t* place = indices.as<int32_t>() + p * out_height * out_width;
       for (int64_t i = 0; i < out_height; ++i) {
-        for (int64_t j = 0; j < out_width; ++j) {
-          int64_t h0 = i * rows.stride - rows.padding, w0 = j * columns.stride - columns.padding;
-          const int64_t h1 = min_of(h0 + (rows.kernel - 1) * rows.dilation + 1, height);
-          const int64_t w1 = min_of(w0 + (columns.kernel - 1) * columns.dilation + 1, width);
-          while (h0 < 0) h0 += rows.dilation;
-          while (w0 < 0) w0 += columns.dilation;
-          int64_t best_at = h0 * width + w0;
-          T best = from[h0 * sh + w0 * sw];
-          for (int64_t h = h0; h < h1; h += rows.dilation) {
-            for (int64_t w = w0; w < w1; w += columns.dilation) {
-              const T value = from[h * sh + w * sw];
-              if (value > best || (value != value && best == best)) {
-                best = value;
-                best_at = h * width + w;
-              }
-            }
+        T* best = out.as<T>() + (p * out_height + i) * out_width;
+        int32_t* place = indices.as<int32_t>() + (p * out_height + i) * out_width;
+        // Where nothing exceeds -infinity, the first place of the window has it.
+        // Where nothing exceeds -infinity, the first place of the window has it.
+        const int64_t first_row = first_inside(rows, i) * width;
+        for (int64_t j = 0; j < out_width; j += kLanes<T>) {
+          const int n = static_cast<int>(min_of<int64_t>(kLanes<T>, out_width - j));
+          Vec<T> highest = splat(m::Limits<T>::low);
+          typedef decltype(highest < highest) Places;
+          Places where = {}, apart = {};
+          for (int lane = 0; lane < kLanes<T>; ++lane) {
+            where[lane] = first_row + (lane < n ? first_places[j + lane] : 0);
+            apart[lane] = lane * columns.stride;
           }
-          *to++ = best;
-          *place++ = static_cast<int32_t>(best_at);
+          window_vectors(rows, columns, reaches, i, j, n, from, height, sh, sw, m::Limits<T>::low,
+                         [&](const Vec<T>& value, int64_t h, int64_t column) {
+                           const Places wins = (value > highest) | ((value != value) & (highest == highest));
+                           highest = wins ? value : highest;
+                           where = wins ? apart + static_cast<decltype(apart[0] + 0)>(h * width + column) : where;
+                         });
+          store_n(best + j, highest, n);
+          for (int lane = 0; lane < n; ++lane) place[j + lane] = static_cast<int32_t>(where[lane]);
         }
       }
     }
@@ -117,17 +213,84 @@ void max_pool_back(const Call& c) {
   });
 }
 
-/** What a mean divides by: the given divisor, or the places its window counts. */
-template <class T>
-ATHANOR_ALWAYS_INLINE T mean_scale(double divisor, const Span& rows, const Span& columns) {
-  return T(1) / static_cast<T>(divisor != 0 ? divisor : static_cast<double>(rows.counted * columns.counted));
+/** How many places the columns of each window count. */
+template <class T, class Windows>
+T* counted_columns(Context* ctx, const Windows& columns, int64_t width, int64_t out_width) {
+  T* const counted = scratch_array<T>(ctx, out_width);
+  for (int64_t j = 0; j < out_width; ++j) counted[j] = static_cast<T>(columns.span(j, width, out_width).counted);
+  return counted;
 }
 
-// attrs: Regular's, then the divisor (0: the window's size); an adaptive mean has the output size alone.
-template <class T, class Windows>
-void mean_pool(const Call& c, double divisor) {
+/** n numbers times what their windows' means divide by. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void scale_row(T* to, const T* from, int64_t step, int64_t n, double divisor, const Span& row,
+                                     const T* counted) {
+  const T fixed = static_cast<T>(divisor), rows = static_cast<T>(row.counted);
+  for (int64_t j = 0; j < n; ++j) to[j] = from[j * step] * (T(1) / (divisor != 0 ? fixed : rows * counted[j]));
+}
+
+// attrs: Regular's, then the divisor (0: the window's size). Rows of outputs are computed together.
+template <class T>
+void mean_pool(const Call& c) {
   const View &x = c.in[0], &out = c.out[0];
-  const Windows rows(c.attrs, 0), columns(c.attrs, 1);
+  const Regular rows(c.attrs, 0), columns(c.attrs, 1);
+  const int64_t height = x.shape[2], width = x.shape[3], sh = x.strides[2], sw = x.strides[3];
+  const int64_t out_height = out.shape[2], out_width = out.shape[3];
+  const Reach* const reaches = find_reaches(c.ctx, columns, width, out_width);
+  const T* const counted = counted_columns<T>(c.ctx, columns, width, out_width);
+  parallel_for(c.ctx, plane_count(out), plane_grain(height * width), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      const T* from = plane_of<const T>(x, p);
+      for (int64_t i = 0; i < out_height; ++i) {
+        T* total = out.as<T>() + (p * out_height + i) * out_width;
+        for (int64_t j = 0; j < out_width; j += kLanes<T>) {
+          const int n = static_cast<int>(min_of<int64_t>(kLanes<T>, out_width - j));
+          Vec<T> sum = {};
+          window_vectors(rows, columns, reaches, i, j, n, from, height, sh, sw, T(0),
+                         [&](const Vec<T>& value, int64_t, int64_t) { sum += value; });
+          store_n(total + j, sum, n);
+        }
+        scale_row(total, total, 1, out_width, c.attrs[9], rows.span(i, height, out_height), counted);
+      }
+    }
+  });
+}
+
+// Sends rows of outputs back together, one place of the window after another.
+template <class T>
+void mean_pool_back(const Call& c) {
+  const View &g = c.in[0], &gx = c.out[0];
+  const Regular rows(c.attrs, 0), columns(c.attrs, 1);
+  const int64_t height = gx.shape[2], width = gx.shape[3], out_width = g.shape[3];
+  const Reach* const reaches = find_reaches(c.ctx, columns, width, out_width);
+  const T* const counted = counted_columns<T>(c.ctx, columns, width, out_width);
+  const int64_t planes = plane_count(gx), chunks = chunk_count(c.ctx, planes, plane_grain(height * width));
+  const int64_t room = ceil_div(out_width, 16) * 16;  // no cache line is two threads'
+  T* const shares = scratch_array<T>(c.ctx, chunks * room);
+  parallel_each(c.ctx, chunks, [&](int64_t chunk) {
+    T* const share = shares + chunk * room;
+    for (int64_t p = planes * chunk / chunks; p < planes * (chunk + 1) / chunks; ++p) {
+      const T* from = plane_of<const T>(g, p);
+      T* to = gx.as<T>() + p * height * width;
+      for (int64_t i = 0; i < height * width; ++i) to[i] = 0;
+      for (int64_t i = 0; i < g.shape[2]; ++i) {
+        scale_row(share, from + i * g.strides[2], g.strides[3], out_width, c.attrs[9], rows.span(i, height, g.shape[2]),
+                  counted);
+        window_places(rows, columns, reaches, i, height, [&](int64_t h, const Reach& reach) {
+          T* const row = to + h * width + reach.at;
+          const int64_t step = columns.stride, n = reach.end - reach.begin;
+          for (int64_t j = 0; j < n; ++j) row[j * step] += share[reach.begin + j];
+        });
+      }
+    }
+  });
+}
+
+// Windows of an adaptive mean differ in size, and may be whole planes: each is summed by rows.
+template <class T>
+void adaptive_pool(const Call& c) {
+  const View &x = c.in[0], &out = c.out[0];
+  const Adaptive rows(c.attrs, 0), columns(c.attrs, 1);
   const int64_t height = x.shape[2], width = x.shape[3], out_height = out.shape[2], out_width = out.shape[3];
   parallel_for(c.ctx, plane_count(out), plane_grain(height * width), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
@@ -137,20 +300,24 @@ void mean_pool(const Call& c, double divisor) {
         const Span row = rows.span(i, height, out_height);
         for (int64_t j = 0; j < out_width; ++j) {
           const Span column = columns.span(j, width, out_width);
-          T total = 0;
-          for (int64_t h = row.begin; h < row.end; ++h)
-            for (int64_t w = column.begin; w < column.end; ++w) total += from[h * x.strides[2] + w * x.strides[3]];
-          *to++ = total * mean_scale<T>(divisor, row, column);
+          double total = 0;
+          if (column.end - column.begin == width && x.strides[2] == width * x.strides[3])  // rows are one run
+            total = Fold<F_sum, T>::row(from + row.begin * x.strides[2], (row.end - row.begin) * width, x.strides[3]);
+          else
+            for (int64_t h = row.begin; h < row.end; ++h)
+              total += Fold<F_sum, T>::row(from + h * x.strides[2] + column.begin * x.strides[3],
+                                           column.end - column.begin, x.strides[3]);
+          *to++ = static_cast<T>(total / static_cast<double>(row.counted * column.counted));
         }
       }
     }
   });
 }
 
-template <class T, class Windows>
-void mean_pool_back(const Call& c, double divisor) {
+template <class T>
+void adaptive_pool_back(const Call& c) {
   const View &g = c.in[0], &gx = c.out[0];
-  const Windows rows(c.attrs, 0), columns(c.attrs, 1);
+  const Adaptive rows(c.attrs, 0), columns(c.attrs, 1);
   const int64_t height = gx.shape[2], width = gx.shape[3];
   parallel_for(c.ctx, plane_count(gx), plane_grain(height * width), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
@@ -161,7 +328,12 @@ void mean_pool_back(const Call& c, double divisor) {
         const Span row = rows.span(i, height, g.shape[2]);
         for (int64_t j = 0; j < g.shape[3]; ++j) {
           const Span column = columns.span(j, width, g.shape[3]);
-          const T share = from[i * g.strides[2] + j * g.strides[3]] * mean_scale<T>(divisor, row, column);
+          const T share =
+              from[i * g.strides[2] + j * g.strides[3]] * (T(1) / static_cast<T>(row.counted * column.counted));
+          if (column.end - column.begin == width) {  // rows are one run
+            for (int64_t k = row.begin * width; k < row.end * width; ++k) to[k] += share;
+            continue;
+          }
           for (int64_t h = row.begin; h < row.end; ++h)
             for (int64_t w = column.begin; w < column.end; ++w) to[h * width + w] += share;
         }
@@ -172,10 +344,10 @@ void mean_pool_back(const Call& c, double divisor) {
 
 ATHANOR_FLOAT_KERNEL(max_planes, max_pool<T>(c))
 ATHANOR_FLOAT_KERNEL(max_back_planes, max_pool_back<T>(c))
-ATHANOR_FLOAT_KERNEL(mean_planes, (mean_pool<T, Regular>(c, c.attrs[9])))
-ATHANOR_FLOAT_KERNEL(mean_back_planes, (mean_pool_back<T, Regular>(c, c.attrs[9])))
-ATHANOR_FLOAT_KERNEL(adaptive_planes, (mean_pool<T, Adaptive>(c, 0)))
-ATHANOR_FLOAT_KERNEL(adaptive_back_planes, (mean_pool_back<T, Adaptive>(c, 0)))
+ATHANOR_FLOAT_KERNEL(mean_planes, mean_pool<T>(c))
+ATHANOR_FLOAT_KERNEL(mean_back_planes, mean_pool_back<T>(c))
+ATHANOR_FLOAT_KERNEL(adaptive_planes, adaptive_pool<T>(c))
+ATHANOR_FLOAT_KERNEL(adaptive_back_planes, adaptive_pool_back<T>(c))
 
 const Kernel kernels_max[] = {{"planes", nullptr, max_planes}};
 const Kernel kernels_max_back[] = {{"planes", nullptr, max_back_planes}};

@@ -20,6 +20,10 @@ const settings: [x: number[], w: Partial<Windows>, out: number[]][] = [
   [[2, 1, 6, 5], { kernel: [3, 2], stride: [2, 3], padding: [1, 1], ceilMode: true }, [4, 2]],
   [[1, 1, 1, 1], { kernel: [1, 1], stride: [1, 1] }, [1, 1]],
   [[0, 2, 4, 4], {}, [2, 2]],
+  // Rows of outputs longer than a vector, and parts of one.
+  [[1, 1, 4, 70], {}, [2, 35]],
+  [[1, 2, 6, 37], { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [3, 19]],
+  [[1, 1, 3, 55], { kernel: [1, 3], stride: [1, 3] }, [3, 18]],
 ];
 
 const windows = (w: Partial<Windows>): Windows => ({ ...plain, ...w });
@@ -67,6 +71,11 @@ export const errors: ErrorCase[] = [
     name: 'padding beyond half of the window',
     call: () => avgPool2d(ones([1, 1, 4, 4]), 2, { padding: 2 }),
     message: 'avgPool2d: padding must be at most half of the window: [2, 2], window [2, 2]',
+  },
+  {
+    name: 'a window without a place',
+    call: () => maxPool2d(ones([1, 1, 2, 2]), 2, { dilation: 3, padding: 1 }),
+    message: 'maxPool2d: a dilated window lies in the padding alone: dilation [3, 3], x [1, 1, 2, 2]',
   },
   {
     name: 'a fractional window',
