@@ -126,9 +126,27 @@ bool holds_zero(Context* ctx, const View& v) {
 #define TABLE(name, run) const Kernel kernels_##name[] = {{"flat", nullptr, run}};
 #include "ops.def"
 
+// attrs: the exponent. As an operand that repeats: with an exponent that is known to be one for all, the compiler makes
+// scalar loops of the power's special cases.
+void k_powScalar(const Call& c) {
+  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T exponent = static_cast<T>(c.attrs[0]);
+    View in[2] = {c.in[0], c.in[0]};
+    in[1].data = &exponent;
+    for (int d = 0; d < in[1].ndim; ++d) in[1].strides[d] = 0;
+    Call power = c;
+    power.in = in;
+    power.n_in = 2;
+    k_pow(power);
+  });
+  if (!known) refuse_dtype(c, c.in[0].dtype);
+}
+TABLE(powScalar, k_powScalar)
+
 }  // namespace
 
-const OpKernels binary[] = {
+const OpKernels binary[] = {ATHANOR_OP(powScalar, kernels_powScalar),
 #define BINARY(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
 #define BINARY1(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
 #define BINARY2(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
@@ -136,7 +154,7 @@ const OpKernels binary[] = {
 #define DIVIDE(name, dtypes, expression, condition, otherwise) ATHANOR_OP(name, kernels_##name),
 #define TERNARY(name, dtypes, expression) ATHANOR_OP(name, kernels_##name),
 #include "ops.def"
-    {nullptr, nullptr, 0}};
+                            {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

@@ -9,51 +9,87 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace m {
 
+template <class T>
 struct Tail {
-  float density;  // exp(-u^2/2)
-  float above;    // Q(u)
+  T density;  // exp(-u^2/2)
+  T above;    // Q(u)
 };
 
-/** For u >= 0. M is right to 2^-25.7. */
-ATHANOR_ALWAYS_INLINE Tail normal_tail(float u) {
-  u = u > 15 ? 15.0f : u;  // Q underflows before
-  // u^2/2 in two parts: the rounding error of the square would be multiplied by u^2. 12 bits squared are exact.
-  const float high = from_bits<float>(bits(u) & 0xfffff000u), low = u - high;
-  Tail out;
-  out.density = exp_sum(-0.5f * high * high, -0.5f * low * (u + high));
-  const float t = 1 / (1 + 0.25f * u);
-  out.above =
-      out.density * poly(t, -0.0000182779396830463172, 0.100164537949806657, 0.0953572086505168598,
-                         0.119046873747882009, -0.0130262540325626151, 0.290628351178572592, -0.316599571418423964,
-                         0.38218342491637704, -0.190651445865905396, 0.0329151435251917287);
+/** M / t in terms of w = t - 1/2, to 2^-26.7 of it. */
+ATHANOR_ALWAYS_INLINE float tail_ratio(float w) {
+  return poly(w, 0.188821283813098148, 0.30394828994233187, 0.38713691649890329, 0.373047312185341494,
+              0.241613959337037388, 0.0601920426493816243, -0.0561634020696161343, -0.0501890930263024812,
+              0.011178348717004312, 0.0171770039747200762);
+}
+/** The same to 2^-56.1, for t = 1 / (1 + u/5). */
+ATHANOR_ALWAYS_INLINE double tail_ratio(double w) {
+  return poly(w, 0.153838609950012591, 0.26615300115602264, 0.396244492775981598, 0.501653050674105174,
+              0.52806517174515699, 0.442359287718092425, 0.266176855043101945, 0.0766304454578283851,
+              -0.0408509133558043143, -0.0557976684412380634, -0.0121601456692043553, 0.0203829289977617542,
+              0.0136651938236736017, -0.00652327527534508431, -0.00907363982510824108, 0.00221343345796680969,
+              0.00567130585371498612, -0.00114327096548221826, -0.00342463443937861912, 0.00107068631555033057,
+              0.00150615984914165621, -0.000844689764794568648);
+}
+
+template <class T>
+struct TailRange;
+template <>
+struct TailRange<float> {
+  static constexpr float end = 15, scale = 0.25f;  // Q underflows before the end
+  static constexpr uint32_t high = 0xfffff000u;    // 12 bits, whose square is exact
+};
+template <>
+struct TailRange<double> {
+  static constexpr double end = 39, scale = 0.2;
+  static constexpr uint64_t high = 0xfffffffff8000000u;
+};
+
+/** For u >= 0. */
+template <class T>
+ATHANOR_ALWAYS_INLINE Tail<T> normal_tail(T u) {
+  using R = TailRange<T>;
+  u = u > R::end ? R::end : u;
+  // u^2/2 in two parts: the rounding error of the square would be multiplied by u^2.
+  const T high = from_bits<T>(bits(u) & R::high), low = u - high, half = static_cast<T>(-0.5);
+  Tail<T> out;
+  out.density = exp_sum(half * high * high, half * low * (u + high));
+  const T t = 1 / (1 + R::scale * u);
+  out.above = out.density * (t * tail_ratio(t - static_cast<T>(0.5)));
   return out;
 }
 
-/** The error function. At most 1.5 ulp off (float). */
-ATHANOR_ALWAYS_INLINE float erf(float x) {
-  const float a = magnitude(x), z = x * x;
-  const float near =
-      x + x * poly(z, 0.12837916572672386, -0.376126258242428535, 0.112835851486519069, -0.0268538119330900581,
-                   0.00518832767440546758, -0.000801019346944113288, 0.0000785386067736311527);
-  const float far = with_sign(1 - 2 * normal_tail(a * 1.41421356f).above, x);
+/** (erf(x) - x) / x in terms of z = x^2, for |x| <= 1. */
+ATHANOR_ALWAYS_INLINE float erf_near(float z) {
+  return poly(z, 0.12837916572672386, -0.376126258242428535, 0.112835851486519069, -0.0268538119330900581,
+              0.00518832767440546758, -0.000801019346944113288, 0.0000785386067736311527);
+}
+ATHANOR_ALWAYS_INLINE double erf_near(double z) {
+  return poly(z, 0.128379167095512574, -0.376126389031837482, 0.112837916709548845, -0.0268661706450778751,
+              0.00522397762482843067, -0.000854832698142554209, 0.000120553311329558196, -0.0000149255957721809053,
+              1.64610084778027013e-6, -1.63503962228646163e-7, 1.46603287227422595e-8, -1.13749557360701496e-9,
+              5.96068533852097103e-11);
+}
+
+/** The error function. At most 1.5 ulp off. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T erf(T x) {
+  const T a = magnitude(x), near = x + x * erf_near(x * x);
+  const T far = with_sign(1 - 2 * normal_tail(a * static_cast<T>(1.4142135623730951)).above, x);
   return a < 1 ? near : far;
 }
-ATHANOR_ALWAYS_INLINE double erf(double x) { return ::erf(x); }
 
 /** x P(normal < x) = x/2 (1 + erf(x / sqrt 2)), accurate relative to the result for negative x too. */
-ATHANOR_ALWAYS_INLINE float gelu(float x) {
-  const float above = normal_tail(magnitude(x)).above;
+template <class T>
+ATHANOR_ALWAYS_INLINE T gelu(T x) {
+  const T above = normal_tail(magnitude(x)).above;
   return x * (x < 0 ? above : 1 - above);
 }
-ATHANOR_ALWAYS_INLINE double gelu(double x) { return 0.5 * x * ::erfc(-0.70710678118654752 * x); }
 
 /** gelu's derivative: P(normal < x) + x exp(-x^2/2) / sqrt(2 pi). */
-ATHANOR_ALWAYS_INLINE float gelu_slope(float x) {
-  const Tail tail = normal_tail(magnitude(x));
-  return (x < 0 ? tail.above : 1 - tail.above) + x * tail.density * 0.398942280f;
-}
-ATHANOR_ALWAYS_INLINE double gelu_slope(double x) {
-  return 0.5 * ::erfc(-0.70710678118654752 * x) + x * exp(-0.5 * x * x) * 0.39894228040143268;
+template <class T>
+ATHANOR_ALWAYS_INLINE T gelu_slope(T x) {
+  const Tail<T> tail = normal_tail(magnitude(x));
+  return (x < 0 ? tail.above : 1 - tail.above) + x * tail.density * static_cast<T>(0.39894228040143268);
 }
 
 /** gelu by the tanh formula of Hendrycks and Gimpel: x/2 (1 + tanh(v)) = x sigmoid(2 v), v = sqrt(2/pi) (x + c x^3). */

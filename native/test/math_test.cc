@@ -39,7 +39,7 @@ const Unary kUnary[] = {
     {"reciprocal", [](Exact x) { return 1 / x; }, 0.5, 0.5},
     {"sin", sinl, 0.52, 0.6},
     {"cos", cosl, 0.52, 0.6},
-    {"erf", erfl, 1.5, 1.0},
+    {"erf", erfl, 1.5, 1.5},
     {"sigmoid", logistic, 2.0, 2.0},
     {"tanh", tanhl, 2.2, 2.2},
     {"floor", floorl, 0, 0},
@@ -47,7 +47,7 @@ const Unary kUnary[] = {
     {"round", rintl, 0, 0},
     {"trunc", truncl, 0, 0},
     {"silu", [](Exact x) { return x * logistic(x); }, 3.0, 3.0, 256, 2048},
-    {"gelu", [](Exact x) { return x * normal_below(x); }, 7.0, 2000, 256, 2048},
+    {"gelu", [](Exact x) { return x * normal_below(x); }, 7.0, 12.0, 256, 2048},
     {"softplus", [](Exact x) { return x > 0 ? x + log1pl(expl(-x)) : log1pl(expl(x)); }, 2.0, 2.0},
 };
 
