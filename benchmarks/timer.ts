@@ -27,17 +27,22 @@ export interface Effort {
   readonly samples: number;
   /** Seconds after which a runner gets no more samples than three. */
   readonly patience: number;
+  /** Seconds of warm-up for short calls: what runs in JavaScript is compiled after thousands of calls only. */
+  readonly warmSeconds: number;
 }
 
-export const thorough: Effort = { sampleSeconds: 0.03, samples: 11, patience: 3 };
-export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5 };
+export const thorough: Effort = { sampleSeconds: 0.03, samples: 11, patience: 3, warmSeconds: 1 };
+export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5, warmSeconds: 0.3 };
+
+const shortCall = 300e-6;
 
 const fewestSamples = 3;
 
 const mostCalls = 1_000_000;
 
 /** How many calls make a sample long enough; finding out is also the warm-up. */
-async function callsFor(runner: Runner, seconds: number): Promise<number> {
+async function callsFor(runner: Runner, effort: Effort): Promise<number> {
+  const seconds = effort.sampleSeconds;
   let calls = 1;
   await runner.run(1); // the first call compiles, allocates and faults
   let taken = await runner.run(1);
@@ -45,6 +50,10 @@ async function callsFor(runner: Runner, seconds: number): Promise<number> {
     const factor = Math.min(10, Math.max(2, Math.ceil(seconds / Math.max(taken, 1e-9))));
     calls = Math.min(mostCalls, calls * factor);
     taken = await runner.run(calls);
+  }
+  for (let warm = taken; taken / calls < shortCall && warm < effort.warmSeconds; warm += taken) {
+    taken = await runner.run(calls);
+    if (taken < seconds) calls = Math.min(mostCalls, Math.ceil((calls * seconds) / taken));
   }
   await runner.rest?.();
   return calls;
@@ -77,7 +86,7 @@ export function timingOf(times: readonly number[], calls: number): Timing {
  */
 export async function interleave(runners: readonly Runner[], effort: Effort): Promise<Timing[]> {
   const calls: number[] = [];
-  for (const runner of runners) calls.push(await callsFor(runner, effort.sampleSeconds));
+  for (const runner of runners) calls.push(await callsFor(runner, effort));
   const times: number[][] = runners.map(() => []);
   const spent = runners.map(() => 0);
   for (let s = 0; s < effort.samples; s++) {
