@@ -52,9 +52,9 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
   const began = performance.now();
   const used = await processorsUsed();
   if (options.threads !== undefined) athanor.setNumThreads(options.threads);
-  const { threads, isa, compiler } = athanor.info();
+  const { threads, isa, blas, compiler } = athanor.info();
   console.log(
-    `${os.cpus()[0].model.trim()}, ${threads} threads, ${isa}, node ${process.versions.node}, commit ${commit()}, load ${os.loadavg()[0].toFixed(1)}`,
+    `${os.cpus()[0].model.trim()}, ${threads} threads, ${isa}${blas === 'own' ? '' : `, products by ${blas}`}, node ${process.versions.node}, commit ${commit()}, load ${os.loadavg()[0].toFixed(1)}`,
   );
   const machine = await athanor.measureMachine({ quick: options.quick });
   console.log(machineLines(machine).join('\n'));

@@ -43,7 +43,7 @@ interface Binding {
     systemCalls: number;
   };
   configure(options: { memoryLimit?: number; threads?: number; trim?: number; resetPeak?: boolean }): void;
-  info(): { isa: string; isaLevels: string[]; threads: number; compiler: string; synchronous: boolean };
+  info(): { isa: string; isaLevels: string[]; blas: string; threads: number; compiler: string; synchronous: boolean };
   kernels(op: number): string[];
   forceKernel(op: number, index: number): void;
 }

@@ -7,6 +7,8 @@ export interface EngineInfo {
   readonly isa: string;
   /** The instruction sets this machine could run. */
   readonly isaLevels: readonly string[];
+  /** Who multiplies large matrices: "own" kernels, or the file of the CBLAS that ATHANOR_BLAS chose. */
+  readonly blas: string;
   /** Threads that work on one op. */
   readonly threads: number;
   /** The compiler that built the addon. */
@@ -15,7 +17,7 @@ export interface EngineInfo {
   readonly synchronous: boolean;
 }
 
-/** What the engine runs on: instruction set, threads, build. */
+/** What the engine runs on: instruction set, CBLAS, threads, build. */
 export function info(): EngineInfo {
   return native.info();
 }

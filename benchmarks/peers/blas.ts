@@ -11,7 +11,7 @@ import { cleanEnvironment } from './torch.js';
 const python = process.env.PYTHON ?? 'python3';
 // Libraries that are tuned; the reference implementation, which also calls itself libblas, is no peer.
 const libraries = [
-  process.env.ATHANOR_BLAS,
+  process.env.ATHANOR_PEER_BLAS, // not ATHANOR_BLAS, which would have athanor use the library as well
   'libopenblas.so.0',
   'libopenblas.so',
   'libblis.so.4',
@@ -42,7 +42,7 @@ function compileLoop(): { library: string } | string {
 export const blas: PeerKind = {
   family: 'blas',
   find(threads) {
-    const install = 'apt install libopenblas0 (or ATHANOR_BLAS=path of any CBLAS), pip install numpy';
+    const install = 'apt install libopenblas0 (or ATHANOR_PEER_BLAS=path of any CBLAS), pip install numpy';
     const loop = compileLoop();
     if (typeof loop === 'string') return { reason: loop, install: 'apt install gcc' };
     const probe = spawnSync(python, [script('blas_peer.py'), '--find', loop.library, ...libraries], {

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "core/blas.h"
 #include "core/error.h"
 #include "core/isa.h"
 
@@ -20,8 +21,9 @@ Table::Table() {
     for (const OpKernels* k = level.families[f]; k->op != nullptr; ++k) {
       const int op = find(k->op);
       if (op < 0) throw Error(format("op table: kernels without a line in ops.def: %s", k->op));
-      entry(op).kernels = k->kernels;
-      entry(op).n_kernels = k->count;
+      const int first = k->kernels[0].needs_blas && blas() == nullptr ? 1 : 0;
+      entry(op).kernels = k->kernels + first;
+      entry(op).n_kernels = k->count - first;
     }
   }
   for (const OpEntry& e : entries_)

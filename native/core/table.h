@@ -15,7 +15,8 @@ struct OpEntry {
 
 class Table {
  public:
-  /** Built on first use. Throws Error when a line of ops.def has no kernel or a kernel has no line. */
+  /** Built on first use. Throws Error when a line of ops.def has no kernel or a kernel has no line, and
+   *  where ATHANOR_BLAS or ATHANOR_CPU_ISA ask for what is not there. */
   static Table& instance();
 
   int size() const { return static_cast<int>(entries_.size()); }

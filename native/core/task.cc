@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/blas.h"
 #include "core/error.h"
 #include "core/stream.h"
 #include "core/table.h"
@@ -17,6 +18,7 @@ namespace {
 class Running : public Context {
  public:
   Running() {
+    Context::blas = athanor::blas();
     threads = Pool::instance().threads();
     Context::scratch = [](Context* c, size_t bytes) {
       auto* self = static_cast<Running*>(c);

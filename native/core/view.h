@@ -28,6 +28,8 @@ struct View {
  * against nothing but this struct.
  */
 struct Context {
+  const struct Blas* blas;  // the CBLAS in use, null where there is none
+
   int threads;  // chunks a parallel loop is cut into; results may depend on it, never on who runs a chunk
 
   /** Uninitialised 64-byte aligned memory that lives until the kernel returns. Throws OutOfMemory. Call it from the
@@ -57,6 +59,7 @@ struct Kernel {
   const char* name;
   bool (*fits)(const Call&);  // nullptr: always
   void (*run)(const Call&);
+  bool needs_blas = false;  // first of its list, and not there at all while no CBLAS is loaded
 };
 
 /** The kernels of one op at one instruction set. */

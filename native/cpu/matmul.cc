@@ -7,6 +7,7 @@
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
 #include "cpu/gemm.h"
+#include "cpu/gemm_blas.h"
 #include "cpu/gemm_direct_block.h"
 #include "cpu/gemm_dot.h"
 #include "cpu/gemv.h"
@@ -243,6 +244,11 @@ void multiply_plain(const Call& c, const Products& p) {
 bool is_float(const Call& c) { return c.in[0].dtype == DType::f32 || c.in[0].dtype == DType::f64; }
 
 template <Products (*Of)(const Call&)>
+bool fits_blas(const Call& c) {
+  return c.ctx->blas != nullptr && is_float(c) && fits_blas_call(Of(c));
+}
+
+template <Products (*Of)(const Call&)>
 bool fits_vector(const Call& c) {
   if (!is_float(c)) return false;
   const Products p = Of(c);
@@ -274,6 +280,11 @@ bool fits_direct(const Call& c) {
 bool fits_packed(const Call& c) { return is_float(c); }
 
 template <Products (*Of)(const Call&)>
+void run_blas(const Call& c) {
+  const Products p = Of(c);
+  with_floats(c.in[0].dtype, [&](auto tag) { multiply_blas<typename decltype(tag)::type>(c, p); });
+}
+template <Products (*Of)(const Call&)>
 void run_vector(const Call& c) {
   const Products p = Of(c);
   with_floats(c.in[0].dtype, [&](auto tag) { multiply_vector<typename decltype(tag)::type>(c, p); });
@@ -301,12 +312,13 @@ void run_plain(const Call& c) {
     refuse_dtype(c, c.in[0].dtype);
 }
 
-#define ATHANOR_PRODUCT_KERNELS(of)                                                             \
-  {                                                                                             \
-    {"vector", fits_vector<of>, run_vector<of>}, {"dots", fits_dots<of>, run_dots<of>},         \
-        {"direct", fits_direct<of>, run_direct<of>}, {"packed", fits_packed, run_packed<of>}, { \
-      "plain", nullptr, run_plain<of>                                                           \
-    }                                                                                           \
+#define ATHANOR_PRODUCT_KERNELS(of)                                                           \
+  {                                                                                           \
+    {"blas", fits_blas<of>, run_blas<of>, true}, {"vector", fits_vector<of>, run_vector<of>}, \
+        {"dots", fits_dots<of>, run_dots<of>}, {"direct", fits_direct<of>, run_direct<of>},   \
+        {"packed", fits_packed, run_packed<of>}, {                                            \
+      "plain", nullptr, run_plain<of>                                                         \
+    }                                                                                         \
   }
 
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);

@@ -1,6 +1,7 @@
 // Registration, and the exports that are called seldom.
 #include <napi.h>
 
+#include "core/blas.h"
 #include "core/isa.h"
 #include "core/table.h"
 #include "cpu/runtime/pool.h"
@@ -82,6 +83,7 @@ Napi::Value engine_info(const Napi::CallbackInfo& info) {
   const IsaLevel* const* levels = isa_levels(&count);
   out.Set("isa", isa_level().name);
   out.Set("isaLevels", names(env, count, [&](int i) { return levels[i]->name; }));
+  out.Set("blas", blas() == nullptr ? "own" : blas()->name);
   out.Set("threads", Pool::instance().threads());
   out.Set("compiler", __VERSION__);
   out.Set("synchronous", Environment::of(env)->run_at_once);

@@ -26,6 +26,7 @@ inline const OpKernels* find_kernels(const IsaLevel& level, const char* op) {
 class TestContext : public Context {
  public:
   explicit TestContext(int n) {
+    blas = nullptr;
     threads = n;
     Context::scratch = [](Context* c, size_t bytes) -> void* {
       auto& blocks = static_cast<TestContext*>(c)->blocks_;

@@ -37,6 +37,7 @@ test('info, as lines and as JSON', async () => {
   const report = JSON.parse((await athanor('info', '--json')).out);
   expect(report).toMatchObject({ node: process.versions.node, devices: ['cpu'], memoryLimit: 0 });
   expect(['avx512', 'avx2', 'baseline']).toContain(report.isa);
+  expect(typeof report.blas).toBe('string'); // see blas.test.ts
   expect(report.threads).toBeGreaterThanOrEqual(1);
   const { code, out } = await athanor('info');
   expect(code).toBe(0);
