@@ -34,7 +34,7 @@ class Allocator {
   void trim(size_t keep = 0) noexcept;
   void set_limit(size_t bytes) noexcept;
   void reset_peak() noexcept;
-  /** Whether `more` bytes would take what is live past half of the limit, or of the machine's memory where none is set. */
+  /** Whether `more` bytes would take what is live past half of the limit (none set: of the machine's memory). */
   bool tight(size_t more) const noexcept;
   MemoryStats stats() const noexcept;
 

@@ -16,7 +16,7 @@ export const cases: Record<string, Case[]> = {
     product([15, 9], [9, 33]), // ragged tiles
     product([29, 70], [70, 17]),
     product([3, 300], [300, 2]), // more than one cut of the depth
-    product([1, 300], [300, 6]), // transposed, both lie along a long depth
+    product([1, 1030], [1030, 6]), // transposed, both lie along a long depth
     product([2, 3, 4], [2, 4, 5]),
     product([3, 2, 4], [4, 5]), // one matrix for all
     product([2, 4], [3, 4, 5]),
@@ -39,6 +39,7 @@ export const cases: Record<string, Case[]> = {
     { inputs: [{ shape: [2, 3, 4] }, { shape: [6, 4] }] },
     { inputs: [{ shape: [1, 33] }, { shape: [17, 33] }, { shape: [17] }] },
     { inputs: [{ shape: [19, 270] }, { shape: [35, 270] }, { shape: [35] }] },
+    { inputs: [{ shape: [2, 1030] }, { shape: [6, 1030] }, { shape: [6] }] },
     { inputs: [{ shape: [3, 0] }, { shape: [4, 0] }, { shape: [4] }] },
     { inputs: [{ shape: [0, 3] }, { shape: [4, 3] }, { shape: [4] }] },
     { inputs: [{ shape: [66, 65] }, { shape: [70, 65] }, { shape: [70] }], skipGrad },
@@ -68,8 +69,8 @@ export const cases: Record<string, Case[]> = {
         [35, 270],
       ],
       [
-        [1, 300],
-        [6, 300],
+        [1, 1030],
+        [6, 1030],
       ],
       [
         [3, 0],
