@@ -1,6 +1,7 @@
 'use strict';
 // `npm run test:isa`: the native tests and jest's op suite once more at every instruction set level below the machine's best.
-// The suite computes little at a time, so two workers share two cores. A level that this machine lacks is named and counted as skipped.
+// The suite computes little at a time, so two workers share two cores. A level that this machine lacks is named and
+// counted as skipped.
 const { prepare } = require('./lib/prepare.js');
 const { root, say } = require('./lib/run.js');
 const { NONE, add, finish } = require('./lib/counts.js');

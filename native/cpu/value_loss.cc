@@ -47,6 +47,9 @@ struct BinaryEntropy {
   }
 };
 
+// Sums of so many terms are added to a sum of sums: a long sum rounds each term at the size of all before it.
+constexpr int64_t kTerms = 64;
+
 // in: x, target; out: a scalar
 template <class F, class T>
 void loss_of(const Call& c) {
@@ -56,7 +59,8 @@ void loss_of(const Call& c) {
   parallel_each(c.ctx, pieces, [&](int64_t piece) {
     constexpr int64_t L = kLanes<T>, kBlock = kExpBlock<T>;
     const int64_t end = n * (piece + 1) / pieces;
-    Vec<double> sum{};
+    Vec<double> total{}, sum{};
+    int64_t terms = 0;
     for (int64_t i = n * piece / pieces; i < end; i += kBlock) {
       T block[kBlock];
       if (end - i >= kBlock) {
@@ -66,8 +70,9 @@ void loss_of(const Call& c) {
         for (int64_t j = 0; j < kBlock; ++j) block[j] = i + j < end ? F::value(x[i + j], y[i + j]) : T(0);
       }
       add_wide<T>(sum, (load(block) + load(block + L)) + (load(block + 2 * L) + load(block + 3 * L)));
+      if (++terms % kTerms == 0) total += sum, sum = Vec<double>{};
     }
-    sums[piece] = sum_lanes<double>(sum);
+    sums[piece] = sum_lanes<double>(total + sum);
   });
   double total = 0;
   for (int64_t piece = 0; piece < pieces; ++piece) total += sums[piece];

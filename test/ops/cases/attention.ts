@@ -56,7 +56,7 @@ function packed(s: Setting): Case {
 /** What a forward call left: any numbers will do, sums large enough that probabilities stay small. */
 function results({ sizes: [N, L, , H, , D] }: Setting, withSums: boolean): (InputSpec | number)[] {
   const out = { shape: [N, L, H, D] };
-  return [out, { shape: [N, H, L], low: 3, high: 5 }, out, withSums ? { shape: [N, H, L] } : 0];
+  return [out, { shape: [N, H, L], low: 5, high: 7 }, out, withSums ? { shape: [N, H, L] } : 0];
 }
 
 const gradientOf = (make: (s: Setting) => Case) => (s: Setting, i: number) => {
