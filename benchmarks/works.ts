@@ -18,6 +18,7 @@ function convOf(options: Options): athanor.ConvOptions {
 const special: Readonly<Record<string, Work>> = {
   conv2d: ([x, weight, bias], options) => athanor.conv2d(x, weight, bias ?? null, convOf(options)),
   convTranspose2d: ([x, weight], options) => athanor.convTranspose2d(x, weight, null, { stride: pair(options.stride) }),
+  linearRelu: ([x, weight, bias]) => athanor.linear(x, weight, bias, { activation: 'relu' }),
   geluTanh: ([x]) => athanor.gelu(x, { approximate: 'tanh' }),
   powScalar: ([x], { exponent }) => x.pow(exponent as number),
   clamp: ([x], { min, max }) => athanor.clamp(x, { min: min as number, max: max as number }),

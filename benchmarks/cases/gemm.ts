@@ -29,11 +29,11 @@ function gemm(m: number, n: number, k: number, form: Form = {}): Case {
   };
 }
 
-function linear(rows: number, inputs: number, outputs: number, quick?: boolean): Case {
+function linear(rows: number, inputs: number, outputs: number, quick?: boolean, relu = false): Case {
   return {
     group: 'gemm',
-    name: `linear ${rows}x${inputs} to ${outputs}`,
-    work: 'linear',
+    name: `linear ${rows}x${inputs} to ${outputs}${relu ? ', relu' : ''}`,
+    work: relu ? 'linearRelu' : 'linear',
     inputs: [{ shape: [rows, inputs] }, { shape: [outputs, inputs] }, { shape: [outputs] }],
     quick,
   };
@@ -75,6 +75,7 @@ export const cases: readonly Case[] = [
   ...[128, 512, 1024, 2048].map((n) => gemm(n, n, n, { dtype: 'float64', quick: n === 512 })),
   linear(128, 784, 512, true),
   linear(128, 512, 512),
+  linear(128, 784, 512, true, true),
   linear(128, 512, 10),
   linear(1, 784, 512, true),
   linear(1, 512, 512),

@@ -28,6 +28,19 @@ function loss(work: string, rows: number, classes: number, quick = false, gradie
   };
 }
 
+/** A loss between numbers and numbers, over all of them. */
+function between(work: string, low: number, gradient?: number): Case {
+  const shape = [4096, 256];
+  return {
+    group: 'softmax',
+    name: `${work} ${times(shape)}${gradient === undefined ? '' : ': gradient'}`,
+    work,
+    inputs: [{ shape }, { shape, low }],
+    quick: true,
+    gradient,
+  };
+}
+
 export const cases: readonly Case[] = [
   ...[
     [128, 10],
@@ -49,4 +62,9 @@ export const cases: readonly Case[] = [
   ]),
   loss('nllLoss', 4096, 1000, true),
   loss('nllLoss', 4096, 1000, true, 0),
+  ...[undefined, 0].flatMap((gradient) => [
+    between('mseLoss', -1, gradient),
+    between('l1Loss', -1, gradient),
+    between('binaryCrossEntropyWithLogits', 0, gradient),
+  ]),
 ];

@@ -65,7 +65,8 @@ function caseOf(c: Case): Ready {
     if (o.groups !== 1) throw new Unsupported('no grouped convolution');
     const x = channelsLast(inputs[0]);
     const weight = op('transpose')(inputs[1], [2, 3, 1, 0]);
-    const call = () => op('conv2d')(x, weight, o.stride, o.padding, 'NHWC', o.dilation);
+    const product = () => op('conv2d')(x, weight, o.stride, o.padding, 'NHWC', o.dilation);
+    const call = () => (inputs.length > 2 ? op('add')(product(), inputs[2]) : product());
     const plain = op('transpose')(call(), [0, 3, 1, 2]);
     return { result: sampled(plain.dataSync()), call: () => tf.tidy(call).dispose() };
   }
