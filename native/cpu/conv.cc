@@ -193,35 +193,44 @@ void join_rows(ChannelCorrelation<T>& p) {
   p.grid.columns = p.source.width = p.target.columns = p.source.h = p.target.y = row;
 }
 
+/** Runs a convolution whose taps and grid are known; `transposed`: the weight's first axis is that of the input. */
+template <class T, class Run>
+void correlate_channels(const Call& c, int64_t groups, const PhaseList& list, const Grid& grid, bool transposed) {
+  const View &x = c.in[0], &w = c.in[1];
+  const int from = transposed ? 0 : 1, to = 1 - from;  // axes of the weight: channels that are read, and made
+  ChannelCorrelation<T> p;
+  p.images = x.shape[0];
+  p.groups = groups;
+  p.m = transposed ? w.shape[1] : w.shape[0] / groups;
+  p.channels = transposed ? w.shape[0] / groups : w.shape[1];
+  p.source = source_of<T>(x);
+  p.grid = grid;
+  p.taps = list.taps(c.ctx);
+  p.weights = {w.as<const T>(), w.shape[0] / groups * w.strides[0], w.strides[to], w.strides[from], tap_run(w)};
+  p.target = finished_rows<T>(c.out[0]);
+  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
+  join_rows(p);
+  Run(c.ctx, p).run();
+}
+
 template <class T, class Run>
 void conv2d_phases(const Call& c) {
   const Geometry geometry(c);
-  const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
+  const View &w = c.in[1], &out = c.out[0];
   PhaseList list(c.ctx, 1, 1, w.shape[2] * w.shape[3]);
   for (int64_t r = 0; r < w.shape[2]; ++r)
     for (int64_t s = 0; s < w.shape[3]; ++s)
       list.add(0, r * geometry.dilation[0] - geometry.padding[0], s * geometry.dilation[1] - geometry.padding[1],
                r * w.strides[2] + s * w.strides[3]);
-  ChannelCorrelation<T> p;
-  p.images = x.shape[0];
-  p.groups = geometry.groups;
-  p.m = w.shape[0] / p.groups;
-  p.channels = w.shape[1];
-  p.source = source_of<T>(x);
-  p.grid = {out.shape[2], out.shape[3], geometry.stride[0], geometry.stride[1]};
-  p.taps = list.taps(c.ctx);
-  p.weights = {w.as<const T>(), p.m * w.strides[0], w.strides[0], w.strides[1], tap_run(w)};
-  p.target = finished_rows<T>(out);
-  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
-  join_rows(p);
-  Run(c.ctx, p).run();
+  const Grid grid = {out.shape[2], out.shape[3], geometry.stride[0], geometry.stride[1]};
+  correlate_channels<T, Run>(c, geometry.groups, list, grid, false);
 }
 
 /** As run_conv_transpose2d, but all grids together: they read the same planes. */
 template <class T, class Run>
 void conv_transpose2d_phases(const Call& c) {
   const Geometry geometry(c);
-  const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
+  const View &w = c.in[1], &out = c.out[0];
   const int64_t phases_y = min_of(geometry.stride[0], out.shape[2]),
                 phases_x = min_of(geometry.stride[1], out.shape[3]);
   PhaseList list(c.ctx, phases_y, phases_x, w.shape[2] * w.shape[3]);
@@ -235,19 +244,8 @@ void conv_transpose2d_phases(const Call& c) {
       if (a < phases_y && b < phases_x) list.add(a * phases_x + b, dy, dx, r * w.strides[2] + s * w.strides[3]);
     }
   }
-  ChannelCorrelation<T> p;
-  p.images = x.shape[0];
-  p.groups = geometry.groups;
-  p.m = w.shape[1];
-  p.channels = w.shape[0] / p.groups;
-  p.source = source_of<T>(x);
-  p.grid = {ceil_div(out.shape[2], phases_y), ceil_div(out.shape[3], phases_x), 1, 1};
-  p.taps = list.taps(c.ctx);
-  p.weights = {w.as<const T>(), p.channels * w.strides[0], w.strides[1], w.strides[0], tap_run(w)};
-  p.target = finished_rows<T>(out);
-  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
-  join_rows(p);
-  Run(c.ctx, p).run();
+  const Grid grid = {ceil_div(out.shape[2], phases_y), ceil_div(out.shape[3], phases_x), 1, 1};
+  correlate_channels<T, Run>(c, geometry.groups, list, grid, true);
 }
 
 template <class T, class Run>
