@@ -1,6 +1,6 @@
 // What all optimizers share: groups, gradients, states and their saving.
-import { memory, optim, type Tensor, tensor, tidy, zeros } from '../../lib/index.js';
-import { collectGarbage } from '../support/garbage.js';
+import { optim, type Tensor, tensor, tidy, zeros } from '../../lib/index.js';
+import { settledBuffers } from '../support/garbage.js';
 
 const leaf = (values: number[], dtype: 'float32' | 'float64' = 'float64') =>
   tensor(values, { dtype, requiresGrad: true });
@@ -116,7 +116,7 @@ describe('step', () => {
     expect(numbers(optimizer.stateDict().tensors['0.momentumBuffer'])).toHaveLength(2);
   });
 
-  test('a training loop leaves no buffers behind', () => {
+  test('a training loop leaves no buffers behind', async () => {
     const p = leaf([1, 2]);
     const optimizer = new optim.AdamW([p], { amsgrad: true });
     const train = () => {
@@ -128,13 +128,11 @@ describe('step', () => {
       loss.dispose();
     };
     train();
-    collectGarbage();
-    const before = memory().buffers;
+    const before = await settledBuffers();
     for (let i = 0; i < 20; i++) train();
-    collectGarbage();
-    expect(memory().buffers).toBe(before);
+    expect(await settledBuffers()).toBe(before);
     optimizer.dispose();
-    expect(memory().buffers).toBe(before - 3);
+    expect(await settledBuffers()).toBe(before - 3);
   });
 });
 
