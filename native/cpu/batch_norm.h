@@ -25,6 +25,12 @@ struct Part {
     for (int64_t n = item; n < item_end; ++n)
       for (int64_t k = first; k < last; ++k) row(k, (n * s.channels + k) * s.plane + from, to - from);
   }
+  /** The same from the last item to the first: what a pass over them left in the caches comes first. */
+  template <class F>
+  __attribute__((always_inline)) void rows_back(const Planes& s, const F& row) const {
+    for (int64_t n = item_end - 1; n >= item; --n)
+      for (int64_t k = first; k < last; ++k) row(k, (n * s.channels + k) * s.plane + from, to - from);
+  }
 };
 
 /** The totals of a channel's shares, `step` apart, in their order. */
