@@ -60,6 +60,9 @@ export const cases: readonly Case[] = [
     gemm(2048, 2048, 2048, { transposed }),
     gemm(32, 1024, 1024, { transposed }),
   ]),
+  // The gradient of a weight: factors of many rows, transposed.
+  gemm(1024, 256, 4096, { transposed: 'a', quick: true }),
+  gemm(512, 128, 768, { transposed: 'a' }),
   // Batched: the products of attention, and many small ones.
   gemm(64, 64, 32, { batch: 48, quick: true }),
   gemm(64, 64, 32, { batch: 48, transposed: 'b' }),

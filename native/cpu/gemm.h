@@ -37,10 +37,18 @@ ATHANOR_ALWAYS_INLINE int64_t padded_columns(int64_t n) {
 
 template <class T, class A>
 void pack_panels(const A& a, const RowPanels<T>& panels, int64_t first, int64_t end, const Part& k, T* to) {
-  for (int64_t p = first; p < end; ++p) {
-    const int64_t i = panels.start(p);
-    const int h = panels.height(p);
-    a.pack(to + (i - panels.start(first)) * k.size(), i, h, h, k.from, k.size());
+  // Where rows of A lie across the panels, a few are read at a time and all panels take their share: read panel by
+  // panel, each cache line and each page would be fetched again for every panel that it reaches into. Three steps ahead
+  // is what memory takes.
+  constexpr int64_t together = 8;
+  const int64_t step = a.across == 1 ? together : max_of<int64_t>(1, k.size());
+  for (int64_t at = 0; at < k.size(); at += step) {
+    for (int64_t p = first; p < end; ++p) {
+      const int64_t i = panels.start(p);
+      const int h = panels.height(p);
+      if (a.across == 1) a.prefetch(i, h, k.from + at + 3 * step, step);
+      a.pack(to + (i - panels.start(first)) * k.size() + at * h, i, h, h, k.from + at, min_of(step, k.size() - at));
+    }
   }
 }
 template <class T, class B>

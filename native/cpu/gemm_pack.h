@@ -17,7 +17,11 @@ void pack_rows(T* to, int width, int padded, const T* from, int64_t step, int64_
       for (int next = 0; next < width; next += lanes) __builtin_prefetch(from + ahead * step + next);
     for (; w + lanes <= width; w += lanes) store(to + w, load(from + w));
     if (w < width) {
-      store_n(to + w, load_n(from + w, width - w), min_of(lanes, padded - w));
+      // A whole vector where the following rows will write over the lanes that are too many.
+      if ((depth - k) * padded - w >= lanes)
+        store(to + w, load_n(from + w, width - w));
+      else
+        store_n(to + w, load_n(from + w, width - w), min_of(lanes, padded - w));
       w += lanes;
     }
     for (; w < padded; w += lanes) store_n(to + w, Vec<T>{}, min_of(lanes, padded - w));
@@ -131,6 +135,12 @@ struct StridedFactor {
 
   void pack(T* to, int64_t first, int width, int padded, int64_t k, int64_t depth) const {
     pack_strided(to, width, padded, data + first * across + k * along, across, along, depth);
+  }
+  /** Asks for what pack() will read, where neighbours across lie together. */
+  void prefetch(int64_t first, int64_t width, int64_t k, int64_t depth) const {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    for (int64_t i = k; i < k + depth; ++i)
+      for (int64_t j = 0; j < width + line - 1; j += line) __builtin_prefetch(data + first + j + i * along, 0, 2);
   }
 };
 
