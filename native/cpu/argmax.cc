@@ -54,24 +54,21 @@ struct Place {
   }
 
   static void columns(const FoldPlan& p, const T* x, int64_t n, int64_t step, State* out) {
-    T value[kColumns];
+    T value[kColumns], dense[kColumns];
     int32_t index[kColumns];
     for (int64_t c = 0; c < n; ++c) value[c] = x[c * step], index[c] = 0;
     const FoldDim rows = p.n_folded > 0 ? p.folded[0] : FoldDim{1, 0, 0};
     for (int32_t r = 1; r < rows.size; ++r) {
       const T* from = x + r * rows.in;
-      if (step == 1) {
-        take(from, 1, n, r, value, index);
-      } else {
-        take(from, step, n, r, value, index);
-      }
+      if (step != 1) lay_dense(&from, 1, n, step, dense);
+      take(from, n, r, value, index);
     }
     for (int64_t c = 0; c < n; ++c) out[c] = {value[c], index[c]};
   }
-  ATHANOR_ALWAYS_INLINE void take(const T* x, int64_t step, int64_t n, int32_t r, T* value, int32_t* index) {
+  ATHANOR_ALWAYS_INLINE void take(const T* x, int64_t n, int32_t r, T* value, int32_t* index) {
 #pragma omp simd
     for (int64_t c = 0; c < n; ++c) {
-      const T v = x[c * step];
+      const T v = x[c];
       const bool wins = beats(v, value[c]);
       value[c] = wins ? v : value[c];
       index[c] = wins ? r : index[c];
@@ -79,17 +76,21 @@ struct Place {
   }
 };
 
+template <class K, class T>
+void run_places(const Call& c) {
+  const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
+  int32_t* out = c.out[0].as<int32_t>();
+  run_fold<K>(c.ctx, p, c.in[0].as<const T>(), kGrain,
+              [&](int64_t at, int64_t step, const typename K::State* s, int64_t n) {
+                for (int64_t i = 0; i < n; ++i) out[at + i * step] = s[i].index;
+              });
+}
+
 template <class Order>
 void place_of(const Call& c) {
   const bool known = with_all(c.in[0].dtype, [&](auto tag) {
     using T = typename Readable<typename decltype(tag)::type>::type;
-    using K = Place<Order, T>;
-    const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
-    int32_t* out = c.out[0].template as<int32_t>();
-    run_fold<K>(c.ctx, p, c.in[0].template as<const T>(), kGrain,
-                [&](int64_t, int64_t at, int64_t step, const typename K::State* s, int64_t n) {
-                  for (int64_t i = 0; i < n; ++i) out[at + i * step] = s[i].index;
-                });
+    run_places<Place<Order, T>, T>(c);
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
 }

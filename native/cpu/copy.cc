@@ -139,6 +139,25 @@ const Kernel kernels_copy[] = {
 
 }  // namespace
 
+void copy_view(Context* ctx, const View& out, const View& x) {
+  if (copy_crossing(ctx, out, x, false)) return;
+  const Walk<2> w = make_walk<2>({&out, &x});
+  with_word(out.dtype, [&](auto tag) {
+    using W = typename decltype(tag)::type;
+    W* to = static_cast<W*>(w.data[0]);
+    const W* from = static_cast<const W*>(w.data[1]);
+    const int64_t so = w.strides[0][w.ndim - 1], sx = w.strides[1][w.ndim - 1];
+    for_rows(ctx, w, kGrain, [&](int64_t n, const int64_t* at) { move_row(n, to + at[0], so, from + at[1], sx); });
+  });
+}
+
+View dense_view(const Call& c, const View& v) {
+  if (is_contiguous(v)) return v;
+  const View dense = dense_like(v, c.ctx->scratch(c.ctx, static_cast<size_t>(numel(v)) * item_size(v.dtype)));
+  copy_view(c.ctx, dense, v);
+  return dense;
+}
+
 void lay_along(Context* ctx, const View& out, View* operand) {
   constexpr int64_t kLarge =
       65536;  // elements: below, both sides stay in a second-level cache while lines are gathered

@@ -40,7 +40,7 @@ struct Fold {
   ATHANOR_ALWAYS_INLINE V load_vector(const T* x) { return F::of(load_lanes<A>(x)); }
 
   /** Folds n elements that lie side by side. */
-  ATHANOR_ALWAYS_INLINE A dense_row(const T* x, int64_t n) {
+  static A dense_row(const T* x, int64_t n) {
     A total = F::template start<A>();
     if (n >= kLanes) {
       // Four chains hide the latency of an addition.
@@ -82,39 +82,34 @@ struct Fold {
   static constexpr int64_t kColumns = 1024;  // their accumulators and eight rows of them fit L1
 
   static void columns_of(const FoldPlan& p, const T* x, int64_t n, int64_t step, A* acc) {
+    T dense[8 * kColumns];
     for (int64_t c = 0; c < n; ++c) acc[c] = F::template start<A>();
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
-    int64_t row = 0;
-    for (; row + 8 <= p.count; row += 8) {
+    for (int64_t row = 0; row < p.count;) {
       const T* from[8];
-      for (int k = 0; k < 8; ++k, r.next()) from[k] = x + r.in;
-      if (step == 1) {
-        fold_8(acc, from, n, int64_t{1});
+      const int64_t count = row + 8 <= p.count ? 8 : 1;
+      for (int64_t k = 0; k < count; ++k, r.next()) from[k] = x + r.in;
+      if (step != 1) lay_dense(from, count, n, step, dense);
+      if (count == 8) {
+        fold_8(acc, from, n);
       } else {
-        fold_8(acc, from, n, step);
+        fold_1(acc, from[0], n);
       }
-    }
-    for (; row < p.count; ++row, r.next()) {
-      if (step == 1) {
-        fold_1(acc, x + r.in, n, int64_t{1});
-      } else {
-        fold_1(acc, x + r.in, n, step);
-      }
+      row += count;
     }
   }
 
-  ATHANOR_ALWAYS_INLINE void fold_1(A* acc, const T* x, int64_t n, int64_t step) {
+  ATHANOR_ALWAYS_INLINE void fold_1(A* acc, const T* x, int64_t n) {
 #pragma omp simd
-    for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], load(x + c * step));
+    for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], load(x + c));
   }
   // Eight rows at a time, so that the accumulators are loaded and stored once for eight elements.
-  ATHANOR_ALWAYS_INLINE void fold_8(A* acc, const T* const (&x)[8], int64_t n, int64_t step) {
+  ATHANOR_ALWAYS_INLINE void fold_8(A* acc, const T* const (&x)[8], int64_t n) {
     const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3], *x4 = x[4], *x5 = x[5], *x6 = x[6], *x7 = x[7];
 #pragma omp simd
     for (int64_t c = 0; c < n; ++c) {
-      const int64_t i = c * step;
-      const A a = F::fold(F::fold(load(x0 + i), load(x1 + i)), F::fold(load(x2 + i), load(x3 + i)));
-      const A b = F::fold(F::fold(load(x4 + i), load(x5 + i)), F::fold(load(x6 + i), load(x7 + i)));
+      const A a = F::fold(F::fold(load(x0 + c), load(x1 + c)), F::fold(load(x2 + c), load(x3 + c)));
+      const A b = F::fold(F::fold(load(x4 + c), load(x5 + c)), F::fold(load(x6 + c), load(x7 + c)));
       acc[c] = F::fold(acc[c], F::fold(a, b));
     }
   }
@@ -156,14 +151,13 @@ struct Fold {
     const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
     R* out = c.out[0].as<R>();
     const A count = static_cast<A>(p.count);
-    run_fold<Fold>(c.ctx, p, c.in[0].as<const T>(), kGrain,
-                   [&](int64_t, int64_t at, int64_t step, const A* a, int64_t n) {
-                     if (step == 1) {
-                       for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<R>(F::finish(a[i], count));
-                     } else {
-                       for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<R>(F::finish(a[i], count));
-                     }
-                   });
+    run_fold<Fold>(c.ctx, p, c.in[0].as<const T>(), kGrain, [&](int64_t at, int64_t step, const A* a, int64_t n) {
+      if (step == 1) {
+        for (int64_t i = 0; i < n; ++i) out[at + i] = static_cast<R>(F::finish(a[i], count));
+      } else {
+        for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<R>(F::finish(a[i], count));
+      }
+    });
   }
 };
 

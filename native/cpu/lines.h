@@ -61,27 +61,47 @@ ATHANOR_ALWAYS_INLINE bool lines_fit(const Lines<N>& l) {
 }
 
 /**
- * K::rows(lines, length, pointers, apart) computes dense lines, `apart` elements from each to the next;
- * K::together(lines, length, pointers, steps) computes at most kLinesTogether of them that lie one element apart.
- * `cost` is the time of an element, in cheap streamed ones.
+ * The loops of an op for one element type: `rows` computes dense lines, `apart` elements from each to the next;
+ * `together` at most kLinesTogether of them that lie one element apart, their elements `steps` apart. Pointers, so that
+ * what finds the lines is compiled once and not for each op and type.
  */
+struct LineLoops {
+  void (*rows)(int64_t lines, int64_t length, void* const* operands, const int64_t* apart);
+  void (*together)(int64_t lines, int64_t length, void* const* operands, const int64_t* steps);
+  size_t item;  // bytes of an element
+};
+
+/** Those of K, which has rows<T>() and together<T>() for N operands. */
 template <class K, class T, int N>
-ATHANOR_ALWAYS_INLINE void run_lines(Context* ctx, const Lines<N>& l, int64_t cost) {
+LineLoops loops_of() {
+  return {[](int64_t lines, int64_t length, void* const* operands, const int64_t* apart) {
+            T* p[N];
+            for (int k = 0; k < N; ++k) p[k] = static_cast<T*>(operands[k]);
+            K::rows(lines, length, static_cast<T* const*>(p), apart);
+          },
+          [](int64_t lines, int64_t length, void* const* operands, const int64_t* steps) {
+            T* p[N];
+            for (int k = 0; k < N; ++k) p[k] = static_cast<T*>(operands[k]);
+            K::together(lines, length, static_cast<T* const*>(p), steps);
+          },
+          sizeof(T)};
+}
+
+/** `cost` is the time of an element, in cheap streamed ones. */
+template <int N>
+ATHANOR_ALWAYS_INLINE void run_lines(Context* ctx, const Lines<N>& l, const LineLoops& loops, int64_t cost) {
   const bool dense = lines_dense(l);
+  const int64_t item = static_cast<int64_t>(loops.item);
   int64_t apart[N];
   for (int k = 0; k < N; ++k) apart[k] = l.walk.strides[k][l.walk.ndim - 1];
   const int64_t grain = max_of<int64_t>(1, kGrain / cost / max_of<int64_t>(1, l.length));
   for_rows(ctx, l.walk, grain, [&](int64_t n, const int64_t* at) {
-    T* p[N];
-    for (int k = 0; k < N; ++k) p[k] = static_cast<T*>(l.walk.data[k]) + at[k];
-    if (dense) {
-      K::rows(n, l.length, static_cast<T* const*>(p), static_cast<const int64_t*>(apart));
-      return;
-    }
+    void* p[N];
+    for (int k = 0; k < N; ++k) p[k] = static_cast<char*>(l.walk.data[k]) + at[k] * item;
+    if (dense) return loops.rows(n, l.length, p, apart);
     for (int64_t i = 0; i < n; i += kLinesTogether) {
-      T* q[N];
-      for (int k = 0; k < N; ++k) q[k] = p[k] + i;
-      K::together(min_of(kLinesTogether, n - i), l.length, q, l.step);
+      loops.together(min_of(kLinesTogether, n - i), l.length, p, l.step);
+      for (int k = 0; k < N; ++k) p[k] = static_cast<char*>(p[k]) + kLinesTogether * item;
     }
   });
 }

@@ -13,7 +13,7 @@ void log_sum_exp_of(const Call& c) {
   const FoldPlan p = make_fold_plan(c.in[0], c.out[0], static_cast<unsigned>(c.attrs[0]));
   T* out = c.out[0].as<T>();
   run_fold<K>(c.ctx, p, c.in[0].as<const T>(), kGrain / 4,
-              [&](int64_t, int64_t at, int64_t step, const typename K::State* s, int64_t n) {
+              [&](int64_t at, int64_t step, const typename K::State* s, int64_t n) {
                 for (int64_t i = 0; i < n; ++i) out[at + i * step] = static_cast<T>(K::finish(s[i]));
               });
 }

@@ -60,32 +60,30 @@ struct LogSumExp {
   static constexpr int64_t kRows = 32;  // 32 rows of 256 float32 columns are 32 KB
 
   static void columns(const FoldPlan& p, const T* x, int64_t n, int64_t step, State* out) {
+    T dense[kRows * kColumns];
     for (int64_t c = 0; c < n; ++c) out[c] = start();
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
     for (int64_t row = 0; row < p.count; row += kRows) {
       const int64_t k = min_of(kRows, p.count - row);
       const T* from[kRows];
       for (int64_t i = 0; i < k; ++i, r.next()) from[i] = x + r.in;
-      if (step == 1) {
-        join_block(from, k, n, 1, out);
-      } else {
-        join_block(from, k, n, step, out);
-      }
+      if (step != 1) lay_dense(from, k, n, step, dense);
+      join_block(from, k, n, out);
     }
   }
 
-  ATHANOR_ALWAYS_INLINE void join_block(const T* const* from, int64_t k, int64_t n, int64_t step, State* out) {
+  ATHANOR_ALWAYS_INLINE void join_block(const T* const* from, int64_t k, int64_t n, State* out) {
     T max[kColumns], sum[kColumns];
     for (int64_t c = 0; c < n; ++c) max[c] = m::Limits<T>::low, sum[c] = 0;
     for (int64_t i = 0; i < k; ++i) {
       const T* row = from[i];
 #pragma omp simd
-      for (int64_t c = 0; c < n; ++c) max[c] = m::maximum(max[c], row[c * step]);
+      for (int64_t c = 0; c < n; ++c) max[c] = m::maximum(max[c], row[c]);
     }
     for (int64_t i = 0; i < k; ++i) {
       const T* row = from[i];
 #pragma omp simd
-      for (int64_t c = 0; c < n; ++c) sum[c] += m::exp(row[c * step] - finite_or_zero(max[c]));
+      for (int64_t c = 0; c < n; ++c) sum[c] += m::exp(row[c] - finite_or_zero(max[c]));
     }
     for (int64_t c = 0; c < n; ++c) out[c] = merge(out[c], {max[c], static_cast<double>(sum[c])}, 0);
   }

@@ -71,6 +71,7 @@ struct FoldMoments {
   static constexpr int64_t kRows = 32;  // 32 rows of 256 float32 columns are 32 KB
 
   static void columns(const FoldPlan& p, const T* x, int64_t n, int64_t step, State* out) {
+    T dense[kRows * kColumns];
     double mean[kColumns], m2[kColumns];
     for (int64_t c = 0; c < n; ++c) mean[c] = m2[c] = 0;  // the result where there are no rows
     Odometer r = Odometer::at(p.folded, p.n_folded, 0);
@@ -78,31 +79,28 @@ struct FoldMoments {
       const int64_t k = min_of(kRows, p.count - row);
       const T* from[kRows];
       for (int64_t i = 0; i < k; ++i, r.next()) from[i] = x + r.in;
-      if (step == 1) {
-        join_block(from, k, n, 1, row, mean, m2);
-      } else {
-        join_block(from, k, n, step, row, mean, m2);
-      }
+      if (step != 1) lay_dense(from, k, n, step, dense);
+      join_block(from, k, n, row, mean, m2);
     }
     for (int64_t c = 0; c < n; ++c) out[c] = {static_cast<double>(p.count), mean[c], m2[c]};
   }
 
   /** Joins k rows to the moments of the `before` rows above them. */
-  ATHANOR_ALWAYS_INLINE void join_block(const T* const* from, int64_t k, int64_t n, int64_t step, int64_t before,
-                                        double* mean, double* m2) {
+  ATHANOR_ALWAYS_INLINE void join_block(const T* const* from, int64_t k, int64_t n, int64_t before, double* mean,
+                                        double* m2) {
     double sum[kColumns], deviations[kColumns];
     for (int64_t c = 0; c < n; ++c) sum[c] = deviations[c] = 0;
     for (int64_t i = 0; i < k; ++i) {
       const T* row = from[i];
 #pragma omp simd
-      for (int64_t c = 0; c < n; ++c) sum[c] += row[c * step];
+      for (int64_t c = 0; c < n; ++c) sum[c] += row[c];
     }
     const double all = static_cast<double>(before + k), share = static_cast<double>(k) / all;
     for (int64_t c = 0; c < n; ++c) sum[c] /= static_cast<double>(k);
     for (int64_t i = 0; i < k; ++i) {
       const T* row = from[i];
 #pragma omp simd
-      for (int64_t c = 0; c < n; ++c) deviations[c] += (row[c * step] - sum[c]) * (row[c * step] - sum[c]);
+      for (int64_t c = 0; c < n; ++c) deviations[c] += (row[c] - sum[c]) * (row[c] - sum[c]);
     }
     if (before == 0) {  // joining with nothing would multiply its 0 with a delta that may have overflowed
       for (int64_t c = 0; c < n; ++c) mean[c] = sum[c], m2[c] = deviations[c];

@@ -53,31 +53,12 @@ ATHANOR_ALWAYS_INLINE View dense_like(const View& v, void* data) {
   return dense;
 }
 
-/** Copies x, of the same dtype and of out's shape or broadcast to it, into out. */
-ATHANOR_ALWAYS_INLINE void copy_view(Context* ctx, const View& out, const View& x) {
-  const Walk<2> w = make_walk<2>({&out, &x});
-  with_word(out.dtype, [&](auto tag) {
-    using W = typename decltype(tag)::type;
-    W* to = static_cast<W*>(w.data[0]);
-    const W* from = static_cast<const W*>(w.data[1]);
-    const int64_t so = w.strides[0][w.ndim - 1], sx = w.strides[1][w.ndim - 1];
-    for_rows(ctx, w, kGrain, [&](int64_t n, const int64_t* at) { move_row(n, to + at[0], so, from + at[1], sx); });
-  });
-}
-
-/** copy_view() for calls that are seldom made: one copy of the code a file, instead of one a call. */
-static inline __attribute__((noinline)) void copy_view_apart(Context* ctx, const View& out, const View& x) {
-  copy_view(ctx, out, x);
-}
+/** Copies x, of the same dtype and of out's shape or broadcast to it, into out. In copy.cc. */
+void copy_view(Context* ctx, const View& out, const View& x);
 
 /** The view itself where its elements lie in row-major order without gaps, else a copy that lives as long as the call.
- */
-static inline __attribute__((noinline)) View dense_view(const Call& c, const View& v) {
-  if (is_contiguous(v)) return v;
-  const View dense = dense_like(v, c.ctx->scratch(c.ctx, static_cast<size_t>(numel(v)) * item_size(v.dtype)));
-  copy_view_apart(c.ctx, dense, v);
-  return dense;
-}
+ *  In copy.cc. */
+View dense_view(const Call& c, const View& v);
 
 }  // namespace ATHANOR_ISA
 }  // namespace athanor

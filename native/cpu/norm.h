@@ -42,7 +42,7 @@ struct DenseOutput {
       : out(out), dense(is_contiguous(out) ? out : dense_like(out, scratch_array<T>(c.ctx, numel(out)))) {}
   T* data() const { return dense.as<T>(); }
   void store(Context* ctx) const {
-    if (dense.data != out.data) copy_view_apart(ctx, out, dense);
+    if (dense.data != out.data) copy_view(ctx, out, dense);
   }
 };
 

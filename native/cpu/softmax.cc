@@ -222,9 +222,10 @@ struct LogSoftmaxGrad {  // gx = g - exp(out) sum(g)
 
 constexpr int64_t kCost = 4;  // exp and three passes, against one streamed element
 
-/** Runs K over lines of the output and the inputs; those that lie neither dense nor side by side are copied first. */
-template <class K, class T, int N>
-void run(const Call& c) {
+/** Runs loops over lines of the output and the inputs; those that lie neither dense nor side by side are copied first.
+ */
+template <int N>
+void run(const Call& c, const LineLoops& loops) {
   if (numel(c.out[0]) == 0) return;
   const int axis = static_cast<int>(c.attrs[0]);
   View copies[N];
@@ -232,20 +233,21 @@ void run(const Call& c) {
   for (int k = 0; k < N; ++k) views[k] = k == 0 ? &c.out[0] : &c.in[k - 1];
   Lines<N> lines = make_lines<N>(views, axis);
   if (!lines_fit(lines)) {
+    const int64_t bytes = numel(c.out[0]) * static_cast<int64_t>(loops.item);
     for (int k = 0; k < N; ++k) {
-      copies[k] = k > 0 ? dense_view(c, *views[k]) : dense_like(c.out[0], scratch_array<T>(c.ctx, numel(c.out[0])));
+      copies[k] = k > 0 ? dense_view(c, *views[k]) : dense_like(c.out[0], scratch_array<char>(c.ctx, bytes));
       views[k] = &copies[k];
     }
     lines = make_lines<N>(views, axis);
   }
-  run_lines<K, T>(c.ctx, lines, kCost);
-  if (views[0] != &c.out[0]) copy_view_apart(c.ctx, c.out[0], copies[0]);
+  run_lines(c.ctx, lines, loops, kCost);
+  if (views[0] != &c.out[0]) copy_view(c.ctx, c.out[0], copies[0]);
 }
 
-ATHANOR_FLOAT_KERNEL(softmax_lines, run<Softmax, T, 2>(c))
-ATHANOR_FLOAT_KERNEL(log_softmax_lines, run<LogSoftmax, T, 2>(c))
-ATHANOR_FLOAT_KERNEL(softmax_grad_lines, run<SoftmaxGrad, T, 3>(c))
-ATHANOR_FLOAT_KERNEL(log_softmax_grad_lines, run<LogSoftmaxGrad, T, 3>(c))
+ATHANOR_FLOAT_KERNEL(softmax_lines, run<2>(c, loops_of<Softmax, T, 2>()))
+ATHANOR_FLOAT_KERNEL(log_softmax_lines, run<2>(c, loops_of<LogSoftmax, T, 2>()))
+ATHANOR_FLOAT_KERNEL(softmax_grad_lines, run<3>(c, loops_of<SoftmaxGrad, T, 3>()))
+ATHANOR_FLOAT_KERNEL(log_softmax_grad_lines, run<3>(c, loops_of<LogSoftmaxGrad, T, 3>()))
 
 const Kernel kernels_softmax[] = {{"lines", nullptr, softmax_lines}};
 const Kernel kernels_logSoftmax[] = {{"lines", nullptr, log_softmax_lines}};

@@ -16,7 +16,7 @@ void spread_of(const Call& c) {
   const double divisor = max_of(0.0, static_cast<double>(p.count) - c.attrs[1]);
   T* out = c.out[0].as<T>();
   run_fold<FoldMoments<T>>(c.ctx, p, c.in[0].as<const T>(), kGrain,
-                           [&](int64_t, int64_t at, int64_t step, const Moments* m, int64_t n) {
+                           [&](int64_t at, int64_t step, const Moments* m, int64_t n) {
                              for (int64_t i = 0; i < n; ++i) {
                                const double variance = m[i].m2 / divisor;
                                out[at + i * step] = static_cast<T>(Root ? ::sqrt(variance) : variance);

@@ -98,7 +98,7 @@ void loss_gradient(const Call& c) {
         [=](int64_t i) __attribute__((always_inline)) { return F::slope(xs[i], ys[i]) * scale; }, xs, ys);
     if (streams) store_fence();
   });
-  if (out.data != c.out[0].data) copy_view_apart(c.ctx, c.out[0], out);
+  if (out.data != c.out[0].data) copy_view(c.ctx, c.out[0], out);
 }
 
 ATHANOR_FLOAT_KERNEL(mse, loss_of<Squared, T>(c))
