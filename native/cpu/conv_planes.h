@@ -79,8 +79,10 @@ class PaddedPlanes {
     const int64_t end = min_of(source_.height, (y0 + rows - 1) * grid_.step_y + last_dy_ + 1);
     for (int64_t c = 0; c < channels; ++c) {
       const T* plane = source_.data + image * source_.n + (first_channel + c) * source_.c;
-      if (source_.w == 1 && c + 1 < channels)  // the next channel comes from afar while this one is copied
-        for (int64_t i = begin * source_.h; i < end * source_.h; i += line) __builtin_prefetch(plane + source_.c + i);
+      if (source_.w == 1) {  // the next plane comes from afar while this one is copied
+        const T* const next = c + 1 < channels ? plane + source_.c : plane + source_.n - (channels - 1) * source_.c;
+        for (int64_t i = begin * source_.h; i < end * source_.h; i += line) __builtin_prefetch(next + i);
+      }
       T* row = to + c * channel_ + (begin - top) * pitch_;
       const T* from = plane + begin * source_.h;
       if (count_ == 1 && source_.w == 1 && grid_.step_x == 1 && grid_.step_y == 1 && runs_[0].count <= kLanes<T>) {

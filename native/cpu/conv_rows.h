@@ -70,6 +70,8 @@ class ShiftedRows {
   void fill(T* to, int64_t image, int64_t first_channel, int64_t channels, int64_t y0, int64_t rows) const {
     for (int64_t c = 0; c < channels; ++c) {
       const T* plane = source_.data + image * source_.n + (first_channel + c) * source_.c;
+      if (source_.w == 1)  // the next plane comes from afar while this one is copied
+        prefetch_rows(c + 1 < channels ? plane + source_.c : plane + source_.n - (channels - 1) * source_.c, y0, rows);
       for (int64_t i = 0; i < count_; ++i)
         fill_plane(to + c * channel_size_ + planes_[i].offset, plane, planes_[i], y0, rows);
     }
@@ -82,6 +84,12 @@ class ShiftedRows {
     int64_t offset;
   };
 
+  void prefetch_rows(const T* plane, int64_t y0, int64_t rows) const {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    const int64_t begin = max_of<int64_t>(0, y0 * grid_.step_y);
+    const int64_t end = min_of(source_.height, (y0 + rows) * grid_.step_y);
+    for (int64_t i = begin * source_.h; i < end * source_.h; i += line) __builtin_prefetch(plane + i);
+  }
   int64_t phase_of(int64_t dy) const { return dy - floor_div(dy, grid_.step_y) * grid_.step_y; }
 
   int64_t find(const Taps& taps, int64_t t) const {
