@@ -25,7 +25,8 @@ ATHANOR_ALWAYS_INLINE void by_shares(Context* ctx, const Planes& s, int64_t shar
 
 /** How many parts the work is cut into: each holds a share of every channel, and sums of its own. */
 ATHANOR_ALWAYS_INLINE int64_t count_shares(const Context* ctx, const Planes& s) {
-  return max_of<int64_t>(1, min_of<int64_t>(ctx->threads, s.items * s.plane * s.channels / kGrain));
+  return max_of<int64_t>(
+      1, min_of<int64_t>(ctx->threads == 1 ? 1 : 4 * ctx->threads, s.items * s.plane * s.channels / kGrain));
 }
 
 /** Sums over each channel, know(channel, sums), then a second pass. */
@@ -62,7 +63,7 @@ void batch_norm_of(const Call& c) {
   if (s.plane == 1) {
     forward_columns<T>(c.ctx, s, to, x, origin, find_origin, know, affine);
   } else {
-    auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * c.ctx->threads);
+    auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * count_shares(c.ctx, s));
     const auto add = [&](const Part& p, LaneSums<T>* of) {
       for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
       p.rows(s, [&](int64_t k, int64_t at, int64_t n) { add_deviations(n, x + at, origin[k], of[k]); });
@@ -125,7 +126,7 @@ void batch_norm_gradient(const Call& c) {
   if (s.plane == 1) {
     backward_columns<T>(c.ctx, s, gx, g, x, know, affine, back);
   } else {
-    auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * c.ctx->threads);
+    auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * count_shares(c.ctx, s));
     const auto add = [&](const Part& p, LaneSums<T>* of) {
       for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
       p.rows(s, [&](int64_t k, int64_t at, int64_t n) {

@@ -59,6 +59,14 @@ ATHANOR_ALWAYS_INLINE Vec<T> first_ones(int64_t n) {
   return load(ones);
 }
 
+constexpr int64_t kAheadBytes = 2048;  // what a core reads while one line comes from memory
+/** Asks for what lies that far behind a place, also in the row that follows: the hardware begins anew with each page.
+ */
+template <class T>
+ATHANOR_ALWAYS_INLINE void fetch_ahead(const T* p) {
+  __builtin_prefetch(p + kAheadBytes / static_cast<int64_t>(sizeof(T)));
+}
+
 /** Two sums over many elements. */
 struct Sums {
   double first, second;
@@ -113,6 +121,7 @@ template <class T>
 ATHANOR_ALWAYS_INLINE void add_deviations(int64_t n, const T* x, T origin, LaneSums<T>& sums) {
   const Vec<T> o = splat<T>(origin), last = o * first_ones<T>(n % kLanes<T>);
   sum_pairs<T>(n, sums, [&](int64_t i, int64_t k, Vec<T>& u, Vec<T>& v) {
+    fetch_ahead(x + i);
     u = k == kLanes<T> ? load(x + i) - o : load_n(x + i, static_cast<int>(k)) - last;
     v = u * u;
   });
@@ -206,6 +215,7 @@ template <class T>
 ATHANOR_ALWAYS_INLINE void add_gradients(int64_t n, const T* g, const T* x, const Upstream<T>& up, LaneSums<T>& sums) {
   sum_pairs<T>(n, sums, [&](int64_t i, int64_t k, Vec<T>& u, Vec<T>& v) {
     const int rest = static_cast<int>(k);
+    fetch_ahead(x + i), fetch_ahead(g + i);
     const Vec<T> centred = (k == kLanes<T> ? load(x + i) : load_n(x + i, rest)) - up.mean;
     u = up.of(k == kLanes<T> ? load(g + i) : load_n(g + i, rest), centred);
     v = u * centred;
