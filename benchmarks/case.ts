@@ -22,7 +22,7 @@ export type Group = (typeof groups)[number];
 export interface Input {
   readonly shape: readonly number[];
   /** Default float32. */
-  readonly dtype?: 'float32' | 'float64' | 'int32' | 'bool';
+  readonly dtype?: 'float32' | 'float64' | 'bfloat16' | 'int32' | 'bool';
   /** Values lie in [low, high), whole numbers where the dtype is int32. Defaults -1 and 1; bool: one in two is true. */
   readonly low?: number;
   readonly high?: number;

@@ -23,7 +23,7 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((n, size) => n * size, 1);
 }
 
-/** The elements of an input, row-major; `seed` is its place among the inputs. */
+/** The elements of an input, row-major, bfloat16 ones still to be rounded; `seed` is its place among the inputs. */
 export function elementsOf(input: Input, seed: number): Elements {
   const { dtype = 'float32', low = dtype === 'int32' ? 0 : -1, high = 1 } = input;
   const n = sizeOf(input.shape);

@@ -23,13 +23,20 @@ export interface Call {
   readonly flops: number;
   readonly bytes: number;
   readonly written: number;
-  readonly dtype: string;
+  readonly dtype: Meta['dtype'];
   readonly backward: boolean;
   /** Runs the row again on the same inputs and frees what it makes. */
   again(): void;
 }
 
-const itemSizes: Readonly<Record<string, number>> = { float32: 4, float64: 8, int32: 4, uint8: 1, bool: 1 };
+const itemSizes: Readonly<Record<string, number>> = {
+  float32: 4,
+  float64: 8,
+  bfloat16: 2,
+  int32: 4,
+  uint8: 1,
+  bool: 1,
+};
 
 function bytesOf({ shape, dtype }: Meta): number {
   return shape.reduce((n, size) => n * size, itemSizes[dtype] ?? 4);

@@ -94,7 +94,7 @@ function failed(work: Case | Job, error: Error): Result {
 function roofOf({ calls }: Subject, machine: athanor.Machine): Result['roof'] {
   const roofs = calls.map(({ flops, bytes, written, dtype }) => {
     const part = bytes > 0 ? written / bytes : 0;
-    return athanor.roofline({ flops, bytes, written: part, kind: dtype === 'float64' ? 'f64' : 'f32', machine });
+    return athanor.roofline({ flops, bytes, written: part, kind: athanor.computeKind(dtype), machine });
   });
   const longest = [...roofs].sort((a, b) => b.time - a.time)[0];
   if (longest === undefined) return undefined;

@@ -29,7 +29,7 @@ export const comparedSteps = 3;
 function tensorOf(input: Input, elements: Elements): Tensor {
   const { shape, dtype } = input;
   const flat = athanor.tensor(elements as never);
-  const typed = dtype === 'bool' ? flat.cast('bool') : flat;
+  const typed = dtype === 'bool' || dtype === 'bfloat16' ? flat.cast(dtype) : flat;
   if (!input.transposed) return typed.reshape([...shape]);
   const stored = [...shape.slice(0, -2), shape[shape.length - 1], shape[shape.length - 2]];
   return typed.reshape(stored).transpose();

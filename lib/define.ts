@@ -1,8 +1,9 @@
 // The op row: everything that is known of one op. The exported function of an op is made from its row, and the generic
 // suite, the benchmarks and the support table read it. Nothing here names an op.
 import type { DType } from './dtype.js';
+import { fail } from './errors.js';
 import { nativeOp } from './native.js';
-import type { Shape } from './shape.js';
+import { formatShape, type Shape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
 /** What a shape rule sees of an operand. */
@@ -81,6 +82,8 @@ export interface Row<A = unknown> {
   readonly refusesData?: boolean;
   /** Outputs depend on a random stream, not on inputs alone. */
   readonly random?: boolean;
+  /** Its kernels take and give bfloat16 too, as views do. */
+  readonly bfloat16?: boolean;
 }
 
 /** A declared row: the row and its place in the native table (-1 for views). */
@@ -93,6 +96,25 @@ export interface Op<A = unknown> extends Row<A> {
 
 const registry = new Map<string, Op<never>>();
 
+/** The row's shape rule, with bfloat16 refused first where its kernels know nothing of it. */
+function inferOf<A>({ name, infer, view, bfloat16 }: Row<A>): Row<A>['infer'] {
+  if (view !== undefined || bfloat16) return infer;
+  const check = (metas: readonly Meta[]) => {
+    for (let i = 0; i < metas.length; i++) {
+      if (metas[i].dtype === 'bfloat16') {
+        fail(name, 'not computed in bfloat16; use to("float32")', `${formatShape(metas[i].shape)} bfloat16`);
+      }
+    }
+  };
+  return (inputs, attrs) => {
+    check(inputs);
+    const out = infer(inputs, attrs);
+    if (Array.isArray(out)) check(out);
+    else if ((out as Meta).dtype === 'bfloat16') check([out as Meta]);
+    return out;
+  };
+}
+
 /** Declares a row: checks it against the native table and enters it in the list that the suite loops over. */
 export function defineOp<A>(row: Row<A>): Op<A> {
   if (registry.has(row.name)) throw new Error(`op row ${row.name} is declared twice`);
@@ -103,6 +125,7 @@ export function defineOp<A>(row: Row<A>): Op<A> {
   }
   const op: Op<A> = {
     ...row,
+    infer: inferOf(row),
     code: row.view ? -1 : nativeOp(row.name),
     differentiable: joint !== null || rules.some((rule) => rule !== 'none'),
     jointVjp: joint,

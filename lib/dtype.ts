@@ -1,13 +1,17 @@
 import { fail, show } from './errors.js';
 
-/** Element types of a tensor. `bool` is stored as one byte, 0 or 1. */
-export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
+/**
+ * Element types of a tensor. `bool` is stored as one byte, 0 or 1. `bfloat16` is the upper half of a float32: half the
+ * memory, 8 bits of precision. Tensors of it are stored, moved, converted and multiplied (matmul, linear: float32 results);
+ * other ops name `to('float32')` as what to do.
+ */
+export type DType = 'float32' | 'float64' | 'bfloat16' | 'int32' | 'uint8' | 'bool';
 
 /** The typed array that holds a tensor's data outside of the engine. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-/** The typed array of one dtype. */
-export type DataOf<D extends DType> = D extends 'float32'
+/** The typed array of one dtype; bfloat16, which JavaScript does not have, comes out as float32, exactly. */
+export type DataOf<D extends DType> = D extends 'float32' | 'bfloat16'
   ? Float32Array
   : D extends 'float64'
     ? Float64Array
@@ -23,15 +27,21 @@ export interface DTypeInfo {
   readonly itemSize: number;
   /** Has fractions: gradients exist only for these. */
   readonly isFloat: boolean;
-  /** Place in the order bool < uint8 < int32 < float32 < float64; two dtypes meet at the higher one. */
+  /** Place in the order bool < uint8 < int32 < bfloat16 < float32 < float64; two dtypes meet at the higher one. */
   readonly rank: number;
-  readonly array: new (length: number) => TypedArray;
+  /** The typed array that elements are read into. */
+  readonly array: new (
+    length: number,
+  ) => TypedArray;
+  /** The dtype of that array, where it differs. */
+  readonly readAs?: DType;
 }
 
 /** All dtypes and their properties. */
 export const dtypes: Readonly<Record<DType, DTypeInfo>> = {
-  float32: { code: 0, itemSize: 4, isFloat: true, rank: 3, array: Float32Array },
-  float64: { code: 1, itemSize: 8, isFloat: true, rank: 4, array: Float64Array },
+  float32: { code: 0, itemSize: 4, isFloat: true, rank: 4, array: Float32Array },
+  float64: { code: 1, itemSize: 8, isFloat: true, rank: 5, array: Float64Array },
+  bfloat16: { code: 5, itemSize: 2, isFloat: true, rank: 3, array: Float32Array, readAs: 'float32' },
   int32: { code: 2, itemSize: 4, isFloat: false, rank: 2, array: Int32Array },
   uint8: { code: 3, itemSize: 1, isFloat: false, rank: 1, array: Uint8Array },
   bool: { code: 4, itemSize: 1, isFloat: false, rank: 0, array: Uint8Array },
@@ -60,7 +70,7 @@ export function hostArray(op: string, dtype: DType, length: number): TypedArray 
   }
 }
 
-/** The dtype that two operands meet at: the one further along bool, uint8, int32, float32, float64. */
+/** The dtype that two operands meet at: the one further along bool, uint8, int32, bfloat16, float32, float64. */
 export function promote(a: DType, b: DType): DType {
   return dtypes[a].rank >= dtypes[b].rank ? a : b;
 }

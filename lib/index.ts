@@ -38,6 +38,7 @@ export {
   type ChromeTrace,
   type ComputeKind,
   type ComputeRoof,
+  computeKind,
   type LayerProfile,
   type LayerSweep,
   type Machine,
@@ -89,7 +90,7 @@ export {
   convTranspose2d,
   type Pair,
 } from './ops/conv.js';
-export { cast, clone, contiguous } from './ops/copy.js';
+export { cast, clone, contiguous, to } from './ops/copy.js';
 export {
   arange,
   eye,
@@ -123,6 +124,7 @@ export {
 } from './ops/loss.js';
 export type { Indices } from './ops/make/indices.js';
 export { bmm, dot, matmul, mm, mv, outer } from './ops/matmul.js';
+export type { ProductOptions } from './ops/matmul-rows.js';
 export {
   type BatchNormOptions,
   batchNorm,

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { BackwardOptions } from './autograd/backward.js';
 import { backward } from './autograd/backward.js';
 import type { GradHook, GradNode } from './autograd/tape.js';
+import { plus } from './autograd/tensors.js';
 import { context } from './context.js';
 import { type DataOf, type DType, dtypes, hostArray, type TypedArray } from './dtype.js';
 import { fail, show } from './errors.js';
@@ -62,7 +63,7 @@ export class Tensor {
     return 'cpu';
   }
 
-  /** Whether elements are float32 or float64: only such tensors have gradients. */
+  /** Whether elements are float32, float64 or bfloat16: only such tensors have gradients. */
   get isFloat(): boolean {
     return dtypes[this.dtype].isFloat;
   }
@@ -106,9 +107,15 @@ export class Tensor {
     return this.storage.handle;
   }
 
+  /** This, or a copy without gaps, in the dtype that elements are read as. */
   private denseFor(op: string): Tensor {
     this.handleFor(op);
-    return this.isContiguous ? this : this.detach().contiguous();
+    const { readAs } = dtypes[this.dtype];
+    if (this.isContiguous && readAs === undefined) return this;
+    const view = this.detach();
+    const dense = readAs === undefined ? view.clone() : view.cast(readAs);
+    view.dispose();
+    return dense;
   }
 
   private destination(): TypedArray {
@@ -116,12 +123,13 @@ export class Tensor {
   }
 
   /**
-   * The elements in row-major order, as a new typed array of the dtype (bool: Uint8Array). Never blocks the event loop.
+   * The elements in row-major order, as a new typed array of the dtype (bool: Uint8Array; bfloat16: Float32Array, which
+   * holds them exactly). Never blocks the event loop.
    * Rejects with the failure of the op that should have made the data, or of any earlier one not yet reported.
    */
   async data(): Promise<TypedArray> {
     const dense = this.denseFor('data');
-    const offset = dense.offset * dtypes[this.dtype].itemSize;
+    const offset = dense.offset * dtypes[dense.dtype].itemSize;
     const out = await readAsync(dense.handleFor('data'), offset, this.destination());
     if (dense !== this) dense.dispose();
     return out;
@@ -130,9 +138,26 @@ export class Tensor {
   /** Like {@link data}, but blocks the thread until the stream has got there. Throws where data() rejects. */
   dataSync(): TypedArray {
     const dense = this.denseFor('dataSync');
-    const offset = dense.offset * dtypes[this.dtype].itemSize;
+    const offset = dense.offset * dtypes[dense.dtype].itemSize;
     const out = readBlocking(dense.handleFor('dataSync'), offset, this.destination());
     if (dense !== this) dense.dispose();
+    return out;
+  }
+
+  /** @internal The elements in row-major order as the bytes that they are stored in. */
+  async bytes(): Promise<Uint8Array> {
+    const { itemSize, readAs } = dtypes[this.dtype];
+    if (readAs === undefined) {
+      const { buffer, byteOffset, byteLength } = await this.data();
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    }
+    this.handleFor('data');
+    const view = this.detach();
+    const dense = view.contiguous();
+    const out = new Uint8Array(this.size * itemSize);
+    await readAsync(dense.handleFor('data'), dense.offset * itemSize, out);
+    dense.dispose();
+    view.dispose();
     return out;
   }
 
@@ -210,7 +235,7 @@ export class Tensor {
     if (!this.requiresGrad) fail('retainGrad', 'the tensor does not require grad', this.describe());
     if (this.node !== null) {
       this.registerHook((g) => {
-        this.grad = this.grad === null ? g : this.grad.add(g);
+        this.grad = this.grad === null ? g : plus(this.grad, g);
       });
     }
     return this;

@@ -1,5 +1,5 @@
-// Matrix products: square from 32 to 4096, skinny, tall, transposed four ways, batched, matrix times vector, float64, and
-// the layers of models.
+// Matrix products: square from 32 to 4096, skinny, tall, transposed four ways, batched, matrix times vector, float64,
+// bfloat16, and the layers of models.
 import type { Case, Input } from '../case.js';
 
 interface Form {
@@ -19,12 +19,14 @@ function gemm(m: number, n: number, k: number, form: Form = {}): Case {
   const kinds = transposed === 'n' ? '' : ` ${a ? 't' : 'n'}${b ? 't' : 'n'}`;
   return {
     group: 'gemm',
-    name: `matmul ${marks}${kinds}${dtype === 'float64' ? ' float64' : ''}`,
+    name: `matmul ${marks}${kinds}${dtype === undefined ? '' : ` ${dtype}`}`,
     work: 'matmul',
     inputs: [
       { shape: [...lead, m, k], dtype, transposed: a },
       { shape: [...lead, k, n], dtype, transposed: b },
     ],
+    // PyTorch rounds the result to bfloat16.
+    ...(dtype === 'bfloat16' ? { tolerance: 2 ** -8 } : {}),
     quick,
   };
 }
@@ -76,6 +78,12 @@ export const cases: readonly Case[] = [
   gemm(1, 1024, 1024, { transposed: 'b' }),
   gemm(1024, 1, 512),
   ...[128, 512, 1024, 2048].map((n) => gemm(n, n, n, { dtype: 'float64', quick: n === 512 })),
+  ...[256, 512, 1024, 2048].map((n) => gemm(n, n, n, { dtype: 'bfloat16', quick: n === 512 })),
+  ...(['n', 'b'] as const).flatMap((transposed) => [
+    gemm(32, 1024, 1024, { dtype: 'bfloat16', transposed, quick: transposed === 'n' }),
+    gemm(1, 1024, 1024, { dtype: 'bfloat16', transposed }),
+  ]),
+  gemm(128, 128, 64, { dtype: 'bfloat16', batch: 96 }),
   linear(128, 784, 512, true),
   linear(128, 512, 512),
   linear(128, 784, 512, true, true),

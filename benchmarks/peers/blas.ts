@@ -56,6 +56,7 @@ export const blas: PeerKind = {
     return [{ name, command: python, args, env: cleanEnvironment(threads) }];
   },
   modes(work: Case | Job) {
-    return !('kind' in work) && (work.work === 'matmul' || work.work === 'linear') ? [''] : [];
+    const product = !('kind' in work) && (work.work === 'matmul' || work.work === 'linear');
+    return product && work.inputs.every((i) => i.dtype !== 'bfloat16') ? [''] : [];
   },
 };

@@ -11,7 +11,7 @@ def unit(n, seed):
 
 
 def elements(spec, seed):
-    """An input as an array of its shape; a transposed one is a view."""
+    """An input as an array of its shape; a transposed one is a view. NumPy has no bfloat16: it is still to be rounded."""
     dtype = spec.get("dtype", "float32")
     shape = list(spec["shape"])
     n = int(np.prod(shape, dtype=np.int64))
@@ -22,7 +22,7 @@ def elements(spec, seed):
     else:
         values = low + bits.astype(np.float64) / 2.0**24 * (spec.get("high", 1) - low) if dtype != "int32" else (
             low + np.floor(bits.astype(np.float64) / 2.0**24 * (spec.get("high", 1) - low)))
-        values = values.astype(dtype)
+        values = values.astype("float32" if dtype == "bfloat16" else dtype)
     if spec.get("transposed"):
         shape[-2:] = shape[:-3:-1]
         return np.swapaxes(values.reshape(shape), -1, -2)

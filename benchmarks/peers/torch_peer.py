@@ -127,7 +127,8 @@ INDICES = {"gather": [1], "scatterAdd": [1], "crossEntropy": [1], "nllLoss": [1]
 
 def tensor_of(spec, seed):
     # A view of the base keeps a transposed input transposed.
-    return torch.from_numpy(elements(spec, seed))
+    t = torch.from_numpy(elements(spec, seed))
+    return t.bfloat16() if spec.get("dtype") == "bfloat16" else t
 
 
 def function_of(case):
@@ -229,7 +230,8 @@ def case_of(case, mode):
         if case["work"] == "addInPlace":
             result = result.clone()
         call, args = (op, inputs) if mode else given_case(case, op, inputs, result)
-    values = compared(result.detach().numpy())
+    result = result.detach()
+    values = compared((result.float() if result.dtype == torch.bfloat16 else result).numpy())
 
     def run(calls):
         with torch.inference_mode("gradient" not in case and case["group"] != "optim"):

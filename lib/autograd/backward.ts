@@ -8,7 +8,7 @@ import { formatShape, isContiguous, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { NodeQueue } from './queue.js';
 import type { GradHook, GradNode } from './tape.js';
-import { fullLike, sumTo, zerosOf } from './tensors.js';
+import { fullLike, plus, sumTo, zerosOf } from './tensors.js';
 
 /** How a backward pass runs. */
 export interface BackwardOptions {
@@ -41,7 +41,7 @@ class Pass {
   /** Adds a gradient that this pass owns to what an output, or a leaf, has received so far. */
   private add(old: Tensor | null | undefined, g: Tensor): Tensor {
     if (!old) return g;
-    if (this.createGraph) return old.add(g);
+    if (this.createGraph) return plus(old, g);
     return addInto(old, g);
   }
 
@@ -122,12 +122,12 @@ class Pass {
 
 /** old + g, both owned by the caller, in old's memory when nobody else sees it. */
 function addInto(old: Tensor, g: Tensor): Tensor {
-  if (old.storage.exclusive && isContiguous(old.shape, old.strides)) {
+  if (old.storage.exclusive && isContiguous(old.shape, old.strides) && old.dtype !== 'bfloat16') {
     old.add_(g);
     g.dispose();
     return old;
   }
-  const sum = old.add(g);
+  const sum = plus(old, g);
   old.dispose();
   g.dispose();
   return sum;
@@ -238,7 +238,10 @@ export function backward(t: Tensor, given: Tensor | undefined, options: Backward
     if (leaf.grad === null) {
       leaf.grad = createGraph ? g : owned(g);
     } else if (createGraph || leaf.grad.requiresGrad) {
-      leaf.grad = leaf.grad.add(g);
+      leaf.grad = plus(leaf.grad, g);
+    } else if (leaf.grad.dtype === 'bfloat16') {
+      leaf.grad.copy_(plus(leaf.grad, g));
+      g.dispose();
     } else {
       leaf.grad.add_(g);
       g.dispose();

@@ -18,6 +18,17 @@ export function zerosOf(like: Meta): Tensor {
   return fullLike(0, like);
 }
 
+/** A gradient in a dtype that can be added up: bfloat16 ones become float32. */
+export function summable(g: Tensor): Tensor {
+  return g.dtype === 'bfloat16' ? g.cast('float32') : g;
+}
+
+/** a + b in their own dtype; in bfloat16 rounded once. */
+export function plus(a: Tensor, b: Tensor): Tensor {
+  const sum = summable(a).add(summable(b));
+  return a.dtype === 'bfloat16' ? sum.cast('bfloat16') : sum;
+}
+
 /** Undoes broadcasting: sums the axes that `shape` lacks or has with size 1. */
 export function sumTo(g: Tensor, shape: Shape): Tensor {
   const lead = g.ndim - shape.length;
@@ -27,6 +38,6 @@ export function sumTo(g: Tensor, shape: Shape): Tensor {
   }
   // A gradient that was never broadcast up is spread out: an op's rule may return the gradient of one repeated value.
   if (axes.length === 0) return sameShape(g.shape, shape) ? g : g.expand(shape);
-  const summed = g.sum(axes, { keepDims: true });
+  const summed = summable(g).sum(axes, { keepDims: true });
   return numel(summed.shape) === numel(shape) ? summed.reshape(shape) : summed.expand(shape);
 }

@@ -3,6 +3,7 @@ export type { ChromeTrace, TraceEvent } from './chrome.js';
 export {
   type ComputeKind,
   type ComputeRoof,
+  computeKind,
   type Machine,
   type MeasureOptions,
   type MemoryLevel,

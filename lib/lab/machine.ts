@@ -1,5 +1,6 @@
 // The roofs of this machine, measured where it stands.
 import * as os from 'node:os';
+import type { DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
 import { checkInteger } from '../shape.js';
@@ -9,6 +10,11 @@ import { type Peak, peakOf, type Spread, spreadOf } from './statistics.js';
 
 /** What arithmetic was measured: multiply-adds in float32 or float64, products of bfloat16 added to float32. */
 export type ComputeKind = 'f32' | 'f64' | 'bf16';
+
+/** The arithmetic of ops on tensors of a dtype, for {@link roofline}. */
+export function computeKind(dtype: DType): ComputeKind {
+  return dtype === 'float64' ? 'f64' : dtype === 'bfloat16' ? 'bf16' : 'f32';
+}
 
 /** How memory was passed over. The streaming forms write past the caches. */
 export type StreamKind = 'read' | 'write' | 'copy' | 'triad' | 'writeStreaming' | 'copyStreaming' | 'triadStreaming';

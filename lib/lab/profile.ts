@@ -5,7 +5,7 @@ import { native } from '../native.js';
 import { watchForwards } from '../nn/scopes.js';
 import { synchronize } from '../read.js';
 import { type ChromeTrace, chromeTrace } from './chrome.js';
-import { type Machine, measureMachine } from './machine.js';
+import { computeKind, type Machine, measureMachine } from './machine.js';
 import { type CallRecord, type Phase, Recorder, type Span } from './recorder.js';
 import { roofline } from './roofline.js';
 import { formatAmount, formatNumber, formatTable, formatTime } from './text.js';
@@ -159,7 +159,7 @@ function layersOf(machine: Machine, calls: readonly CallRecord[]): LayerProfile[
     const bytes = sum(ran, (call) => call.cost.bytes);
     const seconds = sum(ran, (call) => (call.end - call.start) / 1e9);
     const roofs = ran.map(({ cost, dtype, written }) =>
-      roofline({ ...cost, machine, kind: dtype === 'float64' ? 'f64' : 'f32', written }),
+      roofline({ ...cost, machine, kind: computeKind(dtype), written }),
     );
     const least = sum(roofs, (r) => r.time);
     const computing = sum(roofs, (r) => (r.bound === 'compute' ? r.time : 0));

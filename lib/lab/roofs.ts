@@ -79,10 +79,13 @@ function bandwidthOf(machine: Machine, level: MemoryLevel, threads: number, writ
 /** The roofs of a machine that hold in a situation, at the instruction set in use. */
 export function roofsOf(machine: Machine, situation: Situation = {}): Roofs {
   const { kind = 'f32', threads = machine.threads, workingSet = Number.POSITIVE_INFINITY, written = 1 / 3 } = situation;
-  const compute = nearest(
-    machine.compute.filter((c) => c.isa === machine.isa && c.kind === kind),
-    threads,
-  );
+  const peak = (of: ComputeKind) =>
+    nearest(
+      machine.compute.filter((c) => c.isa === machine.isa && c.kind === of),
+      threads,
+    );
+  // Where there are no instructions for bfloat16 it is multiplied in float32.
+  const compute = peak(kind) ?? (kind === 'bf16' ? peak('f32') : undefined);
   if (compute === undefined) fail('roofline', `the machine has no measured peak of ${kind} at ${machine.isa}`);
   const part = Math.min(1, Math.max(0, written));
   const secondsAByte = placesOf(machine, workingSet, threads).reduce(

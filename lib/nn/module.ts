@@ -153,7 +153,8 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
       return this;
     }
     const dtype = target as DType;
-    if (!dtypes[dtype].isFloat) fail('to', 'a module converts to a float dtype: float32 or float64', show(target));
+    if (dtype !== 'float32' && dtype !== 'float64')
+      fail('to', 'a module converts to a float dtype: float32 or float64', show(target));
     const converted = new Map<Tensor, Parameter | Buffer>();
     for (const { value, replace } of allModules(this).flatMap(([, module]) => stateOf(module))) {
       if (converted.has(value)) replace(converted.get(value) as Parameter);

@@ -1,16 +1,19 @@
 import { defineOp } from '../define.js';
+import { checkDevice, devices } from '../device.js';
 import { apply, applyInto } from '../dispatch.js';
-import { checkDType, checkFits, type DType } from '../dtype.js';
+import { checkDType, checkFits, type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { formatShape, numel, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkTensor } from './axes.js';
 import { bytesOf } from './cost.js';
+import { roundedToBfloat16 } from './make/bfloat16.js';
 
 /** What float64 becomes when stored in a dtype. */
 function stored(value: number, dtype: DType): number {
   if (dtype === 'float64') return value;
   if (dtype === 'float32') return Math.fround(value);
+  if (dtype === 'bfloat16') return roundedToBfloat16(value);
   if (dtype === 'bool') return value !== 0 ? 1 : 0;
   const [low, high] = dtype === 'uint8' ? [0, 255] : [-2147483648, 2147483647];
   return Number.isNaN(value) ? 0 : Math.trunc(Math.min(Math.max(value, low), high));
@@ -18,6 +21,7 @@ function stored(value: number, dtype: DType): number {
 
 const copyOp = defineOp<{ dtype: DType }>({
   name: 'copy',
+  bfloat16: true,
   inputs: ['x'],
   infer: ([x], { dtype }) => ({ shape: x.shape, dtype }),
   vjp: [(g, _saved, { inputs }) => g.cast(inputs[0].dtype)],
@@ -38,15 +42,31 @@ export function contiguous(x: Tensor): Tensor {
 
 /**
  * The elements converted to another dtype; the tensor itself when it has that dtype already. To an integer dtype numbers
- * are truncated towards zero and saturate at the ends of its range, NaN becomes 0; to bool, everything but 0 is true.
- * Throws when `dtype` is not the name of one.
+ * are truncated towards zero and saturate at the ends of its range, NaN becomes 0; to bool, everything but 0 is true; to
+ * bfloat16 they are rounded to the nearest, of two to the even one. Throws when `dtype` is not the name of one.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   return dtype === checkTensor('cast', x).dtype ? x : apply(copyOp, [x], { dtype: checkDType('cast', dtype) });
 }
 
+/**
+ * The tensor in another dtype (`x.to('bfloat16')`: see {@link cast}) or on a device ("cpu"); the tensor itself where
+ * nothing changes. Throws when `target` names neither. Source: torch.Tensor.to.
+ */
+export function to(x: Tensor, target: DType | 'cpu'): Tensor {
+  checkTensor('to', x);
+  if (Object.hasOwn(dtypes, target)) return cast(x, target as DType);
+  if (target !== 'cpu' && !/^cuda/.test(String(target))) {
+    const allowed = [...devices(), ...Object.keys(dtypes)].join(', ');
+    fail('to', `a tensor moves to a device or a dtype: one of ${allowed}`, show(target));
+  }
+  checkDevice('to', target);
+  return x;
+}
+
 const fillOp = defineOp<{ shape: readonly number[]; dtype: DType; value: number }>({
   name: 'fill',
+  bfloat16: true,
   inputs: [],
   infer: (_inputs, { shape, dtype }) => ({ shape, dtype }),
   pack: ({ value }) => [value],
@@ -102,6 +122,7 @@ interface Placement {
 
 const placeOp = defineOp<Placement>({
   name: 'place',
+  bfloat16: true,
   inputs: ['x'],
   infer: ([x], { shape }) => {
     if (x.shape.length !== shape.length)

@@ -66,6 +66,17 @@ export function upload(op: string, data: ArrayBufferView, shape: Shape, dtype: D
   return t;
 }
 
+/** The tensor in a dtype, in place of one that nobody else has seen. */
+function converted(t: Tensor, dtype: DType): Tensor {
+  if (t.dtype === dtype) return t;
+  const out = t.cast(dtype);
+  t.dispose();
+  return out;
+}
+
+/** The dtype in which numbers are written down before they become `dtype`: float64 where no typed array has that. */
+const written = (dtype: DType): DType => (dtypes[dtype].readAs === undefined ? dtype : 'float64');
+
 function nestedShape(data: unknown): number[] {
   const shape: number[] = [];
   for (let level = data; Array.isArray(level); level = level[0]) {
@@ -114,7 +125,7 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
       fail('tensor', 'shape and data differ in their number of elements', `${formatShape(shape)} and ${array.length}`);
     }
     const t = upload('tensor', array, shape, own);
-    return finish('tensor', dtype === own ? t : t.cast(dtype), options);
+    return finish('tensor', converted(t, dtype), options);
   }
   if (typeof data !== 'number' && typeof data !== 'boolean' && !Array.isArray(data)) {
     fail('tensor', 'data must be a number, nested arrays, or a Float32, Float64, Int32 or Uint8 array', show(data));
@@ -124,9 +135,9 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
   let first: unknown = data;
   while (Array.isArray(first)) first = first[0];
   const dtype = checkOptions('tensor', options, typeof first === 'boolean' ? 'bool' : 'float32');
-  const array = new dtypes[dtype].array(numel(nested));
+  const array = hostArray('tensor', written(dtype), numel(nested));
   fillFrom(array, data, nested, dtype);
-  const t = upload('tensor', array, nested, dtype);
+  const t = converted(upload('tensor', array, nested, written(dtype)), dtype);
   return finish('tensor', options.shape === undefined ? t : t.reshape(checkShape('tensor', options.shape)), options);
 }
 
@@ -176,9 +187,9 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
   const whole = [from, to, step].every(Number.isInteger);
   const dtype = checkOptions('arange', options, whole ? 'int32' : 'float32');
   const n = Math.max(0, Math.ceil((to - from) / step));
-  const array = hostArray('arange', dtype, n);
+  const array = hostArray('arange', written(dtype), n);
   for (let i = 0; i < n; i++) array[i] = checkFits('arange', from + i * step, dtype);
-  return finish('arange', upload('arange', array, [n], dtype), options);
+  return finish('arange', converted(upload('arange', array, [n], written(dtype)), dtype), options);
 }
 
 /**
@@ -189,7 +200,7 @@ export function linspace(start: number, end: number, count: number, options: Ten
   const dtype = checkOptions('linspace', options, 'float32');
   checkInteger('linspace', 'count', count);
   if (!Number.isFinite(start) || !Number.isFinite(end)) fail('linspace', 'ends must be finite', `${start} to ${end}`);
-  const array = hostArray('linspace', dtype, count);
+  const array = hostArray('linspace', written(dtype), count);
   for (let i = 0; i < count; i++) {
     // From both ends, so that the last value is `end` itself.
     const value =
@@ -198,7 +209,7 @@ export function linspace(start: number, end: number, count: number, options: Ten
         : end - ((count - 1 - i) * (end - start)) / (count - 1);
     array[i] = checkFits('linspace', value, dtype);
   }
-  return finish('linspace', upload('linspace', array, [count], dtype), options);
+  return finish('linspace', converted(upload('linspace', array, [count], written(dtype)), dtype), options);
 }
 
 /** The identity matrix of `rows` x `columns` (default: square); float32 unless said otherwise. */
@@ -206,7 +217,7 @@ export function eye(rows: number, columns = rows, options: TensorOptions = {}): 
   const dtype = checkOptions('eye', options, 'float32');
   checkInteger('eye', 'rows', rows);
   checkInteger('eye', 'columns', columns);
-  const array = hostArray('eye', dtype, rows * columns);
+  const array = hostArray('eye', written(dtype), rows * columns);
   for (let i = 0; i < Math.min(rows, columns); i++) array[i * columns + i] = 1;
-  return finish('eye', upload('eye', array, [rows, columns], dtype), options);
+  return finish('eye', converted(upload('eye', array, [rows, columns], written(dtype)), dtype), options);
 }

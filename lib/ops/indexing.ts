@@ -1,6 +1,6 @@
 // Reading and adding by index along one axis. Indices are int32 and may not be negative; they are checked when the op
 // runs, because only then their values exist: a wrong one fails the op's result with its value and place.
-import { zerosOf } from '../autograd/tensors.js';
+import { summable, zerosOf } from '../autograd/tensors.js';
 import { defineOp, type Meta, type RefArray } from '../define.js';
 import { apply, applyInto } from '../dispatch.js';
 import { checkDType, type DType } from '../dtype.js';
@@ -72,6 +72,7 @@ function eachRowElement(x: RefArray, index: RefArray, axis: number, visit: (i: n
 
 const gatherOp = defineOp<Axis>({
   name: 'gather',
+  bfloat16: true,
   inputs: ['x', 'index'],
   infer: ([x, index], attrs) => {
     checkElementwise('gather', x, index, attrs);
@@ -79,7 +80,13 @@ const gatherOp = defineOp<Axis>({
   },
   pack: ({ axis }) => [axis],
   save: ['index'],
-  vjp: [(g, { index }, { attrs, inputs }) => scatterAdd(zerosOf(inputs[0]), attrs.axis, index, g), 'none'],
+  vjp: [
+    (g, { index }, { attrs, inputs }) => {
+      const src = summable(g);
+      return scatterAdd(zerosOf({ shape: inputs[0].shape, dtype: src.dtype }), attrs.axis, index, src);
+    },
+    'none',
+  ],
   ref: ([x, index], { axis }) => {
     const data = new Float64Array(index.data.length);
     eachElement(x, index, axis, (i, j) => {
@@ -157,6 +164,7 @@ function addInto(op: typeof scatterAddOp, x: Tensor, [, index, src]: Tensor[], a
 
 const indexSelectOp = defineOp<Axis>({
   name: 'indexSelect',
+  bfloat16: true,
   inputs: ['x', 'index'],
   infer: ([x, index], { axis }) => {
     checkIndexDType('indexSelect', index);
@@ -166,7 +174,13 @@ const indexSelectOp = defineOp<Axis>({
   },
   pack: ({ axis }) => [axis],
   save: ['index'],
-  vjp: [(g, { index }, { attrs, inputs }) => indexAdd(zerosOf(inputs[0]), attrs.axis, index, g), 'none'],
+  vjp: [
+    (g, { index }, { attrs, inputs }) => {
+      const src = summable(g);
+      return indexAdd(zerosOf({ shape: inputs[0].shape, dtype: src.dtype }), attrs.axis, index, src);
+    },
+    'none',
+  ],
   ref: ([x, index], { axis }) => {
     const shape = joined(x.shape.slice(0, axis), index.shape, x.shape.slice(axis + 1));
     const data = new Float64Array(numel(shape));

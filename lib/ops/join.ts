@@ -9,6 +9,7 @@ import { bytesOf } from './cost.js';
 
 const concatOp = defineOp<{ axis: number }>({
   name: 'concat',
+  bfloat16: true,
   inputs: ['tensors'],
   variadic: true,
   infer: (inputs, { axis }) => {

@@ -7,7 +7,7 @@ import { formatShape, numel, type Shape } from '../shape.js';
 import { reluGradOp, sigmoidGradOp, sigmoidRef, tanhGradOp } from './activation-rows.js';
 import { bytesOf } from './cost.js';
 import { matmul } from './matmul.js';
-import { checkDTypes, sharedGradient } from './matmul-rows.js';
+import { checkDTypes, productDType, sharedGradient } from './matmul-rows.js';
 
 function linearShapes(x: Shape, weight: Shape): string {
   return `x is ${formatShape(x)}, weight is ${formatShape(weight)}`;
@@ -16,7 +16,7 @@ function linearShapes(x: Shape, weight: Shape): string {
 function inferLinear(inputs: readonly Meta[]): Meta {
   const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
   const given = linearShapes(x.shape, weight.shape);
-  checkDTypes('linear', inputs);
+  checkDTypes('linear', [x, weight]);
   if (weight.shape.length !== 2) fail('linear', 'weight must be a matrix [out features, in features]', given);
   if (x.shape.length === 0) fail('linear', 'x needs a dimension of features', given);
   const [features, inner] = weight.shape;
@@ -24,7 +24,11 @@ function inferLinear(inputs: readonly Meta[]): Meta {
   if (bias !== undefined && (bias.shape.length !== 1 || bias.shape[0] !== features)) {
     fail('linear', `bias must be [${features}], one number an output`, `bias is ${formatShape(bias.shape)}, ${given}`);
   }
-  return { shape: [...x.shape.slice(0, -1), features], dtype: x.dtype };
+  const dtype = productDType(x.dtype);
+  if (bias !== undefined && bias.dtype !== dtype) {
+    fail('linear', `bias must be ${dtype}`, `bias is ${bias.dtype}, x is ${x.dtype}`);
+  }
+  return { shape: [...x.shape.slice(0, -1), features], dtype };
 }
 
 function linearRef([x, weight, bias]: readonly RefArray[]): RefArray {
@@ -49,10 +53,15 @@ function linearCost(inputs: readonly Meta[], [out]: readonly Meta[], flops: numb
 /** x W^T + bias */
 export const linearOp = defineOp({
   name: 'linear',
+  bfloat16: true,
   inputs: ['x', 'weight', 'bias'],
   infer: inferLinear,
   save: ['x', 'weight'],
-  vjp: [(g, { weight }) => matmul(g, weight), (g, { x }) => sharedGradient(g, x), (g) => g],
+  vjp: [
+    (g, { weight }) => matmul(g.cast(weight.dtype), weight),
+    (g, { x }) => sharedGradient(g.cast(x.dtype), x),
+    (g) => g,
+  ],
   ref: linearRef,
   cost: (inputs, outputs) => linearCost(inputs, outputs, 0),
 });
@@ -87,6 +96,7 @@ export function checkActivation(op: string, given: unknown): LinearActivation | 
 /** activation(x W^T + bias) */
 export const linearActivationOp = defineOp<LinearActivation>({
   name: 'linearActivation',
+  bfloat16: true,
   inputs: ['x', 'weight', 'bias'],
   infer: (inputs) => {
     const out = inferLinear(inputs);
@@ -98,7 +108,8 @@ export const linearActivationOp = defineOp<LinearActivation>({
   vjp: {
     joint: (g, { x, weight, out }, { attrs, inputs, needs }) => {
       const slope = apply(followers[attrs].grad, [g, out], undefined);
-      const rules = [() => matmul(slope, weight), () => sharedGradient(slope, x), () => slope];
+      const factor = slope.cast(x.dtype);
+      const rules = [() => matmul(factor, weight), () => sharedGradient(factor, x), () => slope];
       return inputs.map((_, i) => (needs[i] ? rules[i]() : null));
     },
   },

@@ -1,7 +1,7 @@
 // The row of the matrix product, and what linear layers share with it.
 import { defineOp, type Meta, type Op, type RefArray } from '../define.js';
 import { apply } from '../dispatch.js';
-import { promote } from '../dtype.js';
+import { checkDType, type DType, promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { broadcastShapes, formatShape, numel, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
@@ -19,11 +19,36 @@ export function checkDTypes(op: string, metas: readonly Meta[]): void {
   }
 }
 
-/** The operands as tensors of one dtype, the one that they meet at. */
+/** The dtype of products of two factors: those of bfloat16 stay in float32, in which they are added up. */
+export const productDType = (factors: DType): DType => (factors === 'bfloat16' ? 'float32' : factors);
+
+/** What a product may be given beside its operands. */
+export interface ProductOptions {
+  /** The dtype of the result. Default: that of the operands; float32 for bfloat16 ones, in which they are added up. */
+  readonly outDtype?: DType;
+}
+
+/** A product in the dtype that was asked for. */
+export function delivered(op: string, out: Tensor, { outDtype }: ProductOptions): Tensor {
+  return outDtype === undefined ? out : out.cast(checkDType(op, outDtype));
+}
+
+/**
+ * Two factors, and perhaps a term to add, as tensors of the dtypes that they meet at: all the same, but for the term beside
+ * bfloat16 factors, which is float32. Throws when one factor alone is bfloat16: it would be widened with every call, which
+ * is slower than both in float32.
+ */
 export function meet(op: string, tensors: readonly unknown[], names: readonly string[]): Tensor[] {
   const given = tensors.map((t, i) => checkTensor(op, t, names[i]));
-  const dtype = given.map((t) => t.dtype).reduce(promote);
-  return given.map((t) => t.cast(dtype));
+  const [a, b, term] = given;
+  if (a.isFloat && b.isFloat && (a.dtype === 'bfloat16') !== (b.dtype === 'bfloat16')) {
+    const given = `${names[0]} is ${a.describe()}, ${names[1]} is ${b.describe()}`;
+    fail(op, 'bfloat16 is multiplied by bfloat16 alone; use to("bfloat16") or to("float32")', given);
+  }
+  const factors = promote(a.dtype, b.dtype);
+  const dtype = term === undefined ? productDType(factors) : promote(productDType(factors), term.dtype);
+  const own = dtype === productDType(factors) ? factors : dtype;
+  return given.map((t, i) => t.cast(i < 2 ? own : dtype));
 }
 
 /** Index of the operand's matrix that belongs to matrix `index` of the broadcast leading dimensions. */
@@ -90,18 +115,24 @@ export function sharedGradient(x: Tensor, y: Tensor): Tensor {
 /** [..., M, K] times [..., K, N]. */
 export const matmulOp: Op<undefined> = defineOp<undefined>({
   name: 'matmul',
+  bfloat16: true,
   inputs: ['a', 'b'],
   infer: ([a, b]) => {
     if (a.shape.length < 2 || b.shape.length < 2) fail('matmul', 'operands must be matrices', shapes(a.shape, b.shape));
     checkDTypes('matmul', [a, b]);
     checkInner('matmul', a.shape, b.shape);
     const lead = checkLeading(a.shape, b.shape);
-    return { shape: [...lead, a.shape[a.shape.length - 2], b.shape[b.shape.length - 1]], dtype: a.dtype };
+    const shape = [...lead, a.shape[a.shape.length - 2], b.shape[b.shape.length - 1]];
+    return { shape, dtype: productDType(a.dtype) };
   },
   save: ['a', 'b'],
   vjp: [
-    (g, { b }) => product(g, b.transpose()),
-    (g, { a, b }) => (b.ndim === 2 && a.ndim > 2 ? sharedGradient(a, g) : product(a.transpose(), g)),
+    // Gradients are products of the same kind: in bfloat16 what comes in is rounded to it first.
+    (g, { b }) => product(g.cast(b.dtype), b.transpose()),
+    (g, { a, b }) => {
+      const factor = g.cast(a.dtype);
+      return b.ndim === 2 && a.ndim > 2 ? sharedGradient(a, factor) : product(a.transpose(), factor);
+    },
   ],
   ref: ([a, b]) => matmulRef(a, b),
   cost: ([a, b], [out]) => ({

@@ -1,20 +1,23 @@
 // Matrix products. Operands are read as they lie: a transposed view costs no copy.
 import { fail } from '../errors.js';
 import type { Tensor } from '../tensor.js';
-import { checkTensor } from './axes.js';
-import { checkInner, meet, product, shapes } from './matmul-rows.js';
+import { checkObject, checkTensor } from './axes.js';
+import { checkInner, delivered, meet, type ProductOptions, product, shapes } from './matmul-rows.js';
 
 /**
  * The matrix product of `a` [..., M, K] and `b` [..., K, N]: out [..., M, N] with out[i, j] = sum over k of a[i, k] b[k, j].
  * Leading dimensions broadcast. A one-dimensional operand is a row (a) or a column (b) whose dimension then disappears:
  * two vectors give a scalar, a matrix and a vector a vector. Operands of different dtypes meet at the higher one; integers
- * wrap around. Throws when the inner sizes differ or the leading ones do not broadcast. Source: torch.matmul.
+ * wrap around. Two bfloat16 operands give the float32 that their products are added up in (PyTorch rounds it again, as
+ * `{ outDtype: 'bfloat16' }` does). Throws when the inner sizes differ, the leading ones do not broadcast, or one operand
+ * alone is bfloat16. Source: torch.matmul.
  */
-export function matmul(a: Tensor, b: Tensor): Tensor {
+export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
+  checkObject('matmul', options);
   const [x, y] = meet('matmul', [a, b], ['a', 'b']);
   checkInner('matmul', x.shape, y.shape);
   const [row, column] = [x.ndim === 1, y.ndim === 1];
-  const out = product(row ? x.unsqueeze(0) : x, column ? y.unsqueeze(1) : y);
+  const out = delivered('matmul', product(row ? x.unsqueeze(0) : x, column ? y.unsqueeze(1) : y), options);
   if (row) return column ? out.reshape([]) : out.squeeze(-2);
   return column ? out.squeeze(-1) : out;
 }
@@ -53,17 +56,17 @@ export function mv(a: Tensor, b: Tensor): Tensor {
 }
 
 /** The product of two matrices [M, K] and [K, N]: a matrix [M, N]. Throws when ranks or inner sizes differ from that. */
-export function mm(a: Tensor, b: Tensor): Tensor {
+export function mm(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
   checkRanks('mm', a, b, [2, 2]);
-  return matmul(a, b);
+  return matmul(a, b, options);
 }
 
 /**
  * The products of two batches of matrices [B, M, K] and [B, K, N]: [B, M, N]. Throws when ranks, batch sizes or inner
  * sizes differ from that: nothing is broadcast. Source: torch.bmm.
  */
-export function bmm(a: Tensor, b: Tensor): Tensor {
+export function bmm(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
   checkRanks('bmm', a, b, [3, 3]);
   if (a.shape[0] !== b.shape[0]) fail('bmm', 'batch sizes differ', shapes(a.shape, b.shape));
-  return matmul(a, b);
+  return matmul(a, b, options);
 }

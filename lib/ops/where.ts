@@ -55,6 +55,7 @@ interface Bounds {
 const limits: Readonly<Record<DType, readonly [number, number]>> = {
   float32: [-Infinity, Infinity],
   float64: [-Infinity, Infinity],
+  bfloat16: [-Infinity, Infinity],
   int32: [-2147483648, 2147483647],
   uint8: [0, 255],
   bool: [0, 1],

@@ -56,6 +56,9 @@ const batchSize = 256;
 
 function checkParam(op: string, p: unknown): Tensor {
   if (!(p instanceof Tensor)) fail(op, 'parameters must be tensors', show(p));
+  if (p.dtype === 'bfloat16') {
+    fail(op, 'bfloat16 is too coarse for small steps; learn float32 parameters and cast them in forward', p.describe());
+  }
   if (!p.isFloat) fail(op, 'parameters must be float32 or float64', p.describe());
   if (!p.isLeaf) fail(op, 'parameters must be leaves, not results of recorded ops', p.describe());
   if (p.disposed) fail(op, 'the parameter was disposed of', p.describe());

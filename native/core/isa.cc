@@ -79,4 +79,12 @@ const IsaLevel* const* isa_levels(int* count) {
   return available().levels;
 }
 
+bool has_bf16_dot() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 }  // namespace athanor

@@ -20,4 +20,7 @@ const IsaLevel& isa_level();
 /** Levels this machine can run, best first; `count` receives how many. */
 const IsaLevel* const* isa_levels(int* count);
 
+/** Whether the processor multiplies pairs of bfloat16 (AVX512_BF16), which not every machine with AVX-512 does. */
+bool has_bf16_dot();
+
 }  // namespace athanor

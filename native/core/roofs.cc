@@ -8,6 +8,7 @@
 
 #include "core/allocator.h"
 #include "core/error.h"
+#include "core/isa.h"
 #include "cpu/runtime/spin.h"
 
 namespace athanor {
@@ -107,10 +108,7 @@ const T* find(const T* list, const char* name) {
 
 bool roof_available(const NamedCompute& loop) {
   if (loop.needs == nullptr) return true;
-#if defined(__x86_64__)
-  if (std::strcmp(loop.needs, "avx512bf16") == 0) return __builtin_cpu_supports("avx512bf16");
-#endif
-  return false;
+  return std::strcmp(loop.needs, "avx512bf16") == 0 && has_bf16_dot();
 }
 
 std::vector<double> measure_roof(const RoofRequest& request) {

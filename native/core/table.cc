@@ -13,21 +13,32 @@ Table& Table::instance() {
   return table;
 }
 
+namespace {
+
+bool there(Needs needs) {
+  switch (needs) {
+    case Needs::blas: return blas() != nullptr;
+    case Needs::bf16_dot: return has_bf16_dot();
+    default: return true;
+  }
+}
+
+}  // namespace
+
 Table::Table() {
-#define OP(name) entries_.push_back({#name});
+#define OP(name) entries_.push_back({#name, {}});
 #include "ops.def"
   const IsaLevel& level = isa_level();
   for (int f = 0; f < level.n_families; ++f) {
     for (const OpKernels* k = level.families[f]; k->op != nullptr; ++k) {
       const int op = find(k->op);
       if (op < 0) throw Error(format("op table: kernels without a line in ops.def: %s", k->op));
-      const int first = k->kernels[0].needs_blas && blas() == nullptr ? 1 : 0;
-      entry(op).kernels = k->kernels + first;
-      entry(op).n_kernels = k->count - first;
+      for (int i = 0; i < k->count; ++i)
+        if (there(k->kernels[i].needs)) entry(op).kernels.push_back(k->kernels[i]);
     }
   }
   for (const OpEntry& e : entries_)
-    if (e.n_kernels == 0) throw Error(format("op table: no %s kernel for: %s", level.name, e.name));
+    if (e.kernels.empty()) throw Error(format("op table: no %s kernel for: %s", level.name, e.name));
 }
 
 int Table::find(const char* name) const {
@@ -39,12 +50,11 @@ int Table::find(const char* name) const {
 void Table::run(int op, const Call& call) {
   const OpEntry& e = entry(op);
   if (e.forced >= 0) {
-    const Kernel& k = e.kernels[e.forced];
+    const Kernel& k = e.kernels[static_cast<size_t>(e.forced)];
     if (k.fits != nullptr && !k.fits(call)) throw Error(format("the forced kernel %s does not fit", k.name));
     return k.run(call);
   }
-  for (int i = 0; i < e.n_kernels; ++i) {
-    const Kernel& k = e.kernels[i];
+  for (const Kernel& k : e.kernels) {
     if (k.fits == nullptr || k.fits(call)) return k.run(call);
   }
   throw Error("no kernel fits these arguments");

@@ -8,8 +8,7 @@ namespace athanor {
 
 struct OpEntry {
   const char* name;
-  const Kernel* kernels = nullptr;
-  int n_kernels = 0;
+  std::vector<Kernel> kernels;
   int forced = -1;  // tests: the one kernel to use; -1: the first that fits
 };
 

@@ -54,12 +54,19 @@ struct Call {
   Context* ctx;
 };
 
+/** What a kernel takes for granted beside its instruction set level. */
+enum class Needs : uint8_t {
+  nothing,
+  blas,      // a CBLAS is loaded
+  bf16_dot,  // the processor has AVX512_BF16
+};
+
 /** One way to compute an op. An op's kernels are tried in order; the last one fits everything. */
 struct Kernel {
   const char* name;
   bool (*fits)(const Call&);  // nullptr: always
   void (*run)(const Call&);
-  bool needs_blas = false;  // first of its list, and not there at all while no CBLAS is loaded
+  Needs needs = Needs::nothing;  // where that is missing the kernel is not in the list at all
 };
 
 /** The kernels of one op at one instruction set. */

@@ -1,5 +1,6 @@
 // copy: any layout into any layout, casting on the way; fill: one value everywhere; place: a tensor laid into a filled
 // one. Each element is read and written once, no FLOP: bound by bandwidth. Split into flat pieces.
+#include "cpu/bfloat16.h"
 #include "cpu/elementwise.h"
 #include "cpu/families.h"
 #include "cpu/tiles.h"
@@ -45,6 +46,35 @@ template <>
 struct Cast<uint8_t, int32_t> {
   ATHANOR_ALWAYS_INLINE uint8_t of(int32_t x) { return saturate<uint8_t>(x, 0, 255); }
 };
+template <class From>
+struct Cast<BFloat16, From> {  // a float is exact for what is not a double or an int32
+  ATHANOR_ALWAYS_INLINE BFloat16 of(From x) {
+    if constexpr (sizeof(From) == 8 || (From(0.5) == From(0) && sizeof(From) == 4))
+      return to_bfloat16(static_cast<double>(x));
+    else
+      return to_bfloat16(static_cast<float>(x));
+  }
+};
+template <class To>
+struct Cast<To, BFloat16> {
+  ATHANOR_ALWAYS_INLINE To of(BFloat16 x) { return Cast<To, float>::of(to_float(x)); }
+};
+template <>
+struct Cast<bool, BFloat16> {
+  ATHANOR_ALWAYS_INLINE bool of(BFloat16 x) { return to_float(x) != 0; }
+};
+template <>
+struct Cast<BFloat16, BFloat16> {
+  ATHANOR_ALWAYS_INLINE BFloat16 of(BFloat16 x) { return x; }
+};
+
+/** Every dtype that can be stored. */
+template <class F>
+ATHANOR_ALWAYS_INLINE bool with_stored(DType t, const F& f) {
+  if (t != DType::bf16) return with_all(t, f);
+  f(Tag<BFloat16>{});
+  return true;
+}
 
 template <class To>
 struct CastTo {
@@ -55,9 +85,9 @@ struct CastTo {
 };
 
 void copy_cast(const Call& c) {
-  const bool known = with_all(c.in[0].dtype, [&](auto from) {
+  const bool known = with_stored(c.in[0].dtype, [&](auto from) {
     using From = typename decltype(from)::type;
-    const bool out_known = with_all(c.out[0].dtype, [&](auto to) {
+    const bool out_known = with_stored(c.out[0].dtype, [&](auto to) {
       using To = typename decltype(to)::type;
       run_unary<CastTo<To>, From, To>(c);
     });
@@ -96,7 +126,7 @@ void copy_across(const Call& c) { copy_crossing(c.ctx, c.out[0], c.in[0], stream
 
 // attrs: value
 void fill_flat(const Call& c) {
-  const bool known = with_all(c.out[0].dtype, [&](auto tag) {
+  const bool known = with_stored(c.out[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T value = Cast<T, double>::of(c.attrs[0]);
     const Walk<1> w = make_walk<1>({&c.out[0]});
@@ -174,6 +204,36 @@ void lay_along(Context* ctx, const View& out, View* operand) {
   }
   copy.data = ctx->scratch(ctx, static_cast<size_t>(n) * item_size(copy.dtype));
   if (copy_crossing(ctx, copy, *operand, false)) *operand = copy;
+}
+
+View widened(const Call& c, const View& v) {
+  View once = v, wide;  // repeated dimensions are converted once
+  for (int d = 0; d < v.ndim; ++d)
+    if (v.strides[d] == 0) once.shape[d] = 1;
+  wide = once;
+  wide.dtype = DType::f32;
+  // Dense, with the steps of both sides in the same order: a transposed view stays one.
+  bool placed[kMaxDims] = {};
+  int64_t step = 1;
+  for (int n = 0; n < v.ndim; ++n) {
+    int next = -1;
+    for (int d = v.ndim - 1; d >= 0; --d) {
+      const auto size = [&](int i) { return once.shape[i] == 1 ? 0 : v.strides[i] < 0 ? -v.strides[i] : v.strides[i]; };
+      if (!placed[d] && (next < 0 || size(d) < size(next))) next = d;
+    }
+    placed[next] = true;
+    wide.strides[next] = step;
+    step *= once.shape[next];
+  }
+  wide.data = c.ctx->scratch(c.ctx, static_cast<size_t>(numel(once)) * sizeof(float));
+  Call inner = c;
+  inner.in = &once, inner.out = &wide;
+  if (numel(once) > 0) copy_cast(inner);
+  for (int d = 0; d < v.ndim; ++d) {
+    if (v.strides[d] == 0) wide.strides[d] = 0;
+    wide.shape[d] = v.shape[d];
+  }
+  return wide;
 }
 
 const OpKernels copy[] = {ATHANOR_OP(copy, kernels_copy),

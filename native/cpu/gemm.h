@@ -16,7 +16,8 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-template <class T, class A, class B, class C>
+/** T is what C and the packed factors consist of; Rows says how the micro-kernel reads and multiplies those. */
+template <class T, class A, class B, class C, class Rows = StepRows>
 struct Product {
   int64_t m, n, k;
   A a;
@@ -74,8 +75,8 @@ struct SerialSteps {
 };
 
 /** The product on the calling thread. */
-template <class T, class A, class B, class C>
-void multiply_serial(const Product<T, A, B, C>& p, T* workspace) {
+template <class T, class A, class B, class C, class Rows>
+void multiply_serial(const Product<T, A, B, C, Rows>& p, T* workspace) {
   const RowPanels<T> panels(p.m);
   const SerialSteps<T> steps(p.m, p.n, p.k);
   T* const packed_a = workspace;
@@ -91,7 +92,7 @@ void multiply_serial(const Product<T, A, B, C>& p, T* workspace) {
       for (int64_t i = 0; i < panels.count; i += steps.panels) {
         const int64_t i_end = min_of(i + steps.panels, panels.count);
         pack_panels(p.a, panels, i, i_end, k, packed_a);
-        multiply_block<T>({packed_a, packed_b, k.size(), i, i_end, j, end, false, begin, finish}, panels, p.c);
+        multiply_block<T, Rows>({packed_a, packed_b, k.size(), i, i_end, j, end, false, begin, finish}, panels, p.c);
       }
     }
   }
@@ -142,8 +143,8 @@ struct Plan {
   }
 };
 
-template <class T, class A, class B, class C>
-void multiply_shared(Context* ctx, const Product<T, A, B, C>& p) {
+template <class T, class A, class B, class C, class Rows>
+void multiply_shared(Context* ctx, const Product<T, A, B, C, Rows>& p) {
   constexpr int64_t width = Tile<T>::width;
   const RowPanels<T> panels(p.m);
   const Plan<T> plan(p.m, p.n, p.k, ctx->threads);
@@ -195,7 +196,7 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C>& p) {
             pack_columns_of(p.b, j, j_end, k, slot.data);
             b = slot.data;
           }
-          multiply_block<T>({a, b, k.size(), i, i_end, j, j_end, plan.share_a, begin, finish}, panels, p.c);
+          multiply_block<T, Rows>({a, b, k.size(), i, i_end, j, j_end, plan.share_a, begin, finish}, panels, p.c);
           slots.give_back(slot);
         });
       }
@@ -204,21 +205,17 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C>& p) {
 }
 
 /** Shares out the depth: every item makes a whole partial C, which are then added in order. */
-template <class T, class A, class B, class C>
-void multiply_split_depth(Context* ctx, const Product<T, A, B, C>& p, int64_t items) {
+template <class T, class A, class B, class C, class Rows>
+void multiply_split_depth(Context* ctx, const Product<T, A, B, C, Rows>& p, int64_t items) {
   const int64_t size = p.m * p.n;
   T* partial = scratch_array<T>(ctx, items * size);
   const SerialSteps<T> steps(p.m, p.n, ceil_div(p.k, items));
   T* workspaces = scratch_array<T>(ctx, items * steps.elements());
   parallel_each(ctx, items, [&](int64_t item) {
     const Part k(p.k, items, item);
-    const auto shift = [&](const auto& factor) {
-      auto moved = factor;
-      moved.data += k.from * moved.along;
-      return moved;
-    };
     const StridedResult<T> c = {partial + item * size, p.n, 1};
-    const Product<T, A, B, StridedResult<T>> mine = {p.m, p.n, k.size(), shift(p.a), shift(p.b), c, {}};
+    const Product<T, A, B, StridedResult<T>, Rows> mine = {p.m, p.n, k.size(), p.a.from(k.from), p.b.from(k.from),
+                                                           c,   {}};
     multiply_serial(mine, workspaces + item * steps.elements());
   });
   for (int64_t i = 0; i < p.m; ++i) {
@@ -235,8 +232,8 @@ void multiply_split_depth(Context* ctx, const Product<T, A, B, C>& p, int64_t it
 }
 
 /** The product, on as many threads as it is worth. */
-template <class T, class A, class B, class C>
-void multiply(Context* ctx, const Product<T, A, B, C>& p) {
+template <class T, class A, class B, class C, class Rows>
+void multiply(Context* ctx, const Product<T, A, B, C, Rows>& p) {
   if (p.m <= 0 || p.n <= 0) return;
   const int64_t work = p.m * p.n * p.k;
   const int64_t tiles = ceil_div(p.m, Tile<T>::rows) * ceil_div(p.n, Tile<T>::width);

@@ -94,11 +94,11 @@ struct BlockCall {
   Finish<T> finish = nullptr;  // of tiles whose columns lie together in C
 };
 
-template <class T, class Result>
+template <class T, class Rows, class Result>
 void multiply_block(const BlockCall<T>& c, const RowPanels<T>& panels, const Result& result) {
   constexpr int width = Tile<T>::width;
   const int64_t first_row = panels.start(c.first_panel);
-  TileCall<T, StepRows> call;
+  TileCall<T, Rows> call;
   call.depth = c.depth;
   call.rows.step = width;
   call.start = c.begin.start;

@@ -30,13 +30,29 @@ enum class Start { zero, accumulate, row_bias, column_bias };
 
 /** Where B's rows lie: a fixed step apart (packed panels, matrices), or at an offset each (patches of an image). */
 struct StepRows {
+  static constexpr bool pairs = false;
   int64_t step;
   ATHANOR_ALWAYS_INLINE int64_t at(const StepRows& r, int64_t k) { return k * r.step; }
 };
 struct TableRows {
+  static constexpr bool pairs = false;
   const int64_t* offsets;
   ATHANOR_ALWAYS_INLINE int64_t at(const TableRows& r, int64_t k) { return r.offsets[k]; }
 };
+#if defined(__AVX512F__)
+/** As StepRows, where each float that was packed is in truth two bfloat16, neighbours along the depth. */
+struct PairRows {
+  static constexpr bool pairs = true;
+  int64_t step;
+  ATHANOR_ALWAYS_INLINE int64_t at(const PairRows& r, int64_t k) { return k * r.step; }
+};
+
+/** Adds the products of pairs of bfloat16 to float32 sums. As text, because the instruction is not part of the level:
+ *  who calls this has asked has_bf16_dot(). */
+ATHANOR_ALWAYS_INLINE void add_pairs(Vec<float>& sums, Vec<float> x, __m512 pair) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(x), "v"(pair));
+}
+#endif
 
 /** One call of the micro-kernel. */
 template <class T, class Rows>
@@ -89,9 +105,16 @@ void tile(const TileCall<T, Rows>& call) {
 #pragma GCC unroll 4
     for (int v = 0; v < N; ++v) x[v] = load(row + v * lanes);
 #pragma GCC unroll 16
-    for (int i = 0; i < H; ++i)
+    for (int i = 0; i < H; ++i) {
+      if constexpr (Rows::pairs) {
+        const auto pair = _mm512_set1_ps(a[i]);
 #pragma GCC unroll 4
-      for (int v = 0; v < N; ++v) acc[i][v] += x[v] * a[i];
+        for (int v = 0; v < N; ++v) add_pairs(acc[i][v], x[v], pair);
+      } else {
+#pragma GCC unroll 4
+        for (int v = 0; v < N; ++v) acc[i][v] += x[v] * a[i];
+      }
+    }
     a += H;
   }
   if (call.start == Start::accumulate) {

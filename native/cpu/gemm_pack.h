@@ -130,8 +130,11 @@ void pack_strided(T* to, int width, int padded, const T* from, int64_t across, i
 /** A factor of a product: any strided matrix. `across` is the step along M or N, `along` the step along K. */
 template <class T>
 struct StridedFactor {
+  using Element = T;
   const T* data;
   int64_t across, along;
+
+  StridedFactor from(int64_t k) const { return {data + k * along, across, along}; }
 
   void pack(T* to, int64_t first, int width, int padded, int64_t k, int64_t depth) const {
     pack_strided(to, width, padded, data + first * across + k * along, across, along, depth);

@@ -10,6 +10,7 @@
 #include "cpu/gemm_blas.h"
 #include "cpu/gemm_direct_block.h"
 #include "cpu/gemm_dot.h"
+#include "cpu/gemm_pairs.h"
 #include "cpu/gemv.h"
 #include "cpu/products.h"
 
@@ -19,20 +20,22 @@ namespace {
 
 // ---- packed: two matrices
 
-template <class T>
-void multiply_packed(const Call& c, const Products& p) {
+/** `depth` counts what is packed of a row, one by one or in pairs; `rest` are the factors' own last fields. */
+template <class T, class Factor, class Rows, class... Rest>
+void multiply_packed(const Call& c, const Products& p, int64_t depth, Rest... rest) {
+  using E = typename Factor::Element;
   const T* bias = p.bias == nullptr ? nullptr : dense_vector<T>(c.ctx, *p.bias);
   const Begin<T> begin = {bias == nullptr ? Start::zero : Start::column_bias, bias};
-  const SerialSteps<T> steps(p.m, p.n, p.k);
+  const SerialSteps<T> steps(p.m, p.n, depth);
   const bool many = p.count() > 1;
   const Slots<T> slots(c.ctx, many ? steps.elements() : 0);
   for_products<T>(c, p, [&](bool alone, const int64_t* at) {
-    const Product<T, StridedFactor<T>, StridedFactor<T>, StridedResult<T>> one = {
+    const Product<T, Factor, Factor, StridedResult<T>, Rows> one = {
         p.m,
         p.n,
-        p.k,
-        {c.in[0].as<const T>() + at[1], p.a_row, p.a_step},
-        {c.in[1].as<const T>() + at[2], p.b_step, p.b_row},
+        depth,
+        {c.in[0].as<const E>() + at[1], p.a_row, p.a_step, rest...},
+        {c.in[1].as<const E>() + at[2], p.b_step, p.b_row, rest...},
         {c.out[0].as<T>() + at[0], p.out_row, p.out_step},
         begin,
         finish_function<T>(p.finish)};
@@ -242,6 +245,16 @@ void multiply_plain(const Call& c, const Products& p) {
 // ---- the lists
 
 bool is_float(const Call& c) { return c.in[0].dtype == DType::f32 || c.in[0].dtype == DType::f64; }
+bool is_bf16(const Call& c) { return c.in[0].dtype == DType::bf16; }
+
+/** The call with bfloat16 factors in float32; their views are put into `in`. A bias is float32 already. */
+Call widened_call(const Call& c, View (&in)[3]) {
+  if (!is_bf16(c)) return c;
+  for (int i = 0; i < c.n_in; ++i) in[i] = i < 2 ? widened(c, c.in[i]) : c.in[i];
+  Call wide = c;
+  wide.in = in;
+  return wide;
+}
 
 template <Products (*Of)(const Call&)>
 bool fits_blas(const Call& c) {
@@ -277,8 +290,6 @@ bool fits_direct(const Call& c) {
   return p.n * p.k * size <= near_b && (p.a_step == 1 || p.m * p.k * size <= near_a);
 }
 
-bool fits_packed(const Call& c) { return is_float(c); }
-
 template <Products (*Of)(const Call&)>
 void run_blas(const Call& c) {
   const Products p = Of(c);
@@ -302,23 +313,56 @@ void run_direct(const Call& c) {
 template <Products (*Of)(const Call&)>
 void run_packed(const Call& c) {
   const Products p = Of(c);
-  with_floats(c.in[0].dtype, [&](auto tag) { multiply_packed<typename decltype(tag)::type>(c, p); });
+  with_floats(c.in[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    multiply_packed<T, StridedFactor<T>, StepRows>(c, p, p.k);
+  });
 }
 template <Products (*Of)(const Call&)>
-void run_plain(const Call& c) {
+void run_plain(const Call& given) {
+  View in[3];
+  const Call c = widened_call(given, in);
   const Products p = Of(c);
   if (!with_numbers(c.in[0].dtype,
                     [&](auto tag) { multiply_plain<typename Wrapping<typename decltype(tag)::type>::type>(c, p); }))
     refuse_dtype(c, c.in[0].dtype);
 }
 
-#define ATHANOR_PRODUCT_KERNELS(of)                                                           \
-  {                                                                                           \
-    {"blas", fits_blas<of>, run_blas<of>, true}, {"vector", fits_vector<of>, run_vector<of>}, \
-        {"dots", fits_dots<of>, run_dots<of>}, {"direct", fits_direct<of>, run_direct<of>},   \
-        {"packed", fits_packed, run_packed<of>}, {                                            \
-      "plain", nullptr, run_plain<of>                                                         \
-    }                                                                                         \
+// ---- bfloat16: where the processor has no products of pairs, the factors are widened and float32's kernels take over
+
+#if defined(__AVX512F__)
+bool fits_pairs(const Call& c) { return is_bf16(c); }
+
+template <Products (*Of)(const Call&)>
+void run_pairs(const Call& c) {
+  const Products p = Of(c);
+  multiply_packed<float, PairFactor, PairRows>(c, p, ceil_div(p.k, 2), p.k);
+}
+#define ATHANOR_PAIRS_KERNEL(of) {"pairs", fits_pairs, run_pairs<of>, Needs::bf16_dot},
+#else
+#define ATHANOR_PAIRS_KERNEL(of)
+#endif
+
+template <Products (*Of)(const Call&)>
+void run_widened(const Call& given) {
+  View in[3];
+  const Call c = widened_call(given, in);
+  if (fits_blas<Of>(c)) return run_blas<Of>(c);
+  if (fits_vector<Of>(c)) return run_vector<Of>(c);
+  if (fits_dots<Of>(c)) return run_dots<Of>(c);
+  if (fits_direct<Of>(c)) return run_direct<Of>(c);
+  run_packed<Of>(c);
+}
+
+#define ATHANOR_PRODUCT_KERNELS(of)                                  \
+  {                                                                  \
+      ATHANOR_PAIRS_KERNEL(of){"widened", is_bf16, run_widened<of>}, \
+      {"blas", fits_blas<of>, run_blas<of>, Needs::blas},            \
+      {"vector", fits_vector<of>, run_vector<of>},                   \
+      {"dots", fits_dots<of>, run_dots<of>},                         \
+      {"direct", fits_direct<of>, run_direct<of>},                   \
+      {"packed", is_float, run_packed<of>},                          \
+      {"plain", nullptr, run_plain<of>},                             \
   }
 
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);

@@ -93,7 +93,8 @@ Napi::Value engine_info(const Napi::CallbackInfo& info) {
 /** kernels(op) -> names, fastest first; forceKernel(op, index) makes one the only choice, -1 undoes it. */
 Napi::Value kernels(const Napi::CallbackInfo& info) {
   const OpEntry& e = Table::instance().entry(info[0].As<Napi::Number>().Int32Value());
-  return names(info.Env(), e.n_kernels, [&](int i) { return e.kernels[i].name; });
+  return names(info.Env(), static_cast<int>(e.kernels.size()),
+               [&](int i) { return e.kernels[static_cast<size_t>(i)].name; });
 }
 
 void force_kernel(const Napi::CallbackInfo& info) {

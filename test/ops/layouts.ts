@@ -63,7 +63,14 @@ export const layouts = {
 export type Layout = keyof typeof layouts;
 
 // What lies between the elements of a view: read by mistake, it spoils every result.
-const poison = { float32: Number.NaN, float64: Number.NaN, int32: -1234567890, uint8: 251, bool: 1 } as const;
+const poison = {
+  float32: Number.NaN,
+  float64: Number.NaN,
+  bfloat16: Number.NaN,
+  int32: -1234567890,
+  uint8: 251,
+  bool: 1,
+} as const;
 
 /** Calls `visit` with the flat place of each element, in row-major order. */
 function eachPlace(

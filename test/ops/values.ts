@@ -1,5 +1,6 @@
 // Drawing the inputs of a case from a seed.
 import { type DType, dtypes, type TypedArray } from '../../lib/dtype.js';
+import { roundedToBfloat16 } from '../../lib/ops/make/bfloat16.js';
 import { Sfc32 } from '../../lib/sfc32.js';
 import { numel } from '../../lib/shape.js';
 import type { Case, InputSpec } from './case.js';
@@ -16,10 +17,11 @@ export type Drawn = readonly (Values | number)[];
 
 export const isNumber = (x: Values | number): x is number => typeof x === 'number';
 
-/** The values as their dtype stores them. */
+/** The values as their dtype stores them; bfloat16 in float32. */
 export function packed({ dtype, data }: Values): TypedArray {
   const out = new dtypes[dtype].array(data.length);
-  out.set(dtype === 'bool' ? data.map((v) => Number(v !== 0)) : data);
+  if (dtype === 'bool') out.set(data.map((v) => Number(v !== 0)));
+  else out.set(dtype === 'bfloat16' ? data.map(roundedToBfloat16) : data);
   return out;
 }
 

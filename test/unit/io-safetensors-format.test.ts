@@ -90,9 +90,9 @@ describe('a broken file is refused:', () => {
   });
 
   test('dtypes', async () => {
-    for (const dtype of ['F16', 'BF16', 'I64', 'f32', 7, null]) {
+    for (const dtype of ['F16', 'bf16', 'I64', 'f32', 7, null]) {
       expect(await refusal(fileOf({ a: entry(dtype, [1], [0, 4]) }, 4))).toBe(
-        `tensor "a": dtype ${JSON.stringify(dtype)} is not supported: supported are BOOL, U8, I32, F32, F64`,
+        `tensor "a": dtype ${JSON.stringify(dtype)} is not supported: supported are BOOL, U8, BF16, I32, F32, F64`,
       );
     }
     expect(await refusal(fileOf({ a: { shape: [1], data_offsets: [0, 4] } }, 4))).toMatch(/dtype undefined is not/);

@@ -27,6 +27,7 @@ test('tensors of every dtype and layout come back as they were', async () => {
     sliced: matrix.narrow(1, 1, 2),
     expanded: tensor([7]).expand([2, 2]),
     float64: tensor([0.1, -0, Number.NaN, Number.POSITIVE_INFINITY], { dtype: 'float64' }),
+    bfloat16: tensor([1.1, -0, 2 ** -133, Number.NaN, 3e38], { dtype: 'bfloat16' }).narrow(0, 1, 4),
     int32: tensor([-(2 ** 31), 2 ** 31 - 1], { dtype: 'int32' }),
     uint8: tensor([0, 255], { dtype: 'uint8' }),
     bool: tensor([true, false]),

@@ -1,4 +1,4 @@
-import { type Machine, measureMachine, roofline } from '../../lib/index.js';
+import { computeKind, type Machine, measureMachine, roofline } from '../../lib/index.js';
 
 const simple = { flops: 6e12, bandwidth: 300e9 };
 
@@ -128,4 +128,11 @@ test('thread counts are checked', async () => {
   await expect(measureMachine({ threads: [0] })).rejects.toThrow(
     /^measureMachine: a thread count must be a whole number/,
   );
+});
+
+test("bfloat16 has a roof of its own where the machine multiplies it, and float32's elsewhere", () => {
+  const work = { flops: 1e12, bytes: 1, kind: computeKind('bfloat16') };
+  expect(roofline({ ...work, machine }).computeTime).toBeCloseTo(10, 6);
+  const compute = [...machine.compute, { isa: 'avx2', kind: 'bf16' as const, threads: 1, ...peak(2e11) }];
+  expect(roofline({ ...work, machine: { ...machine, compute } }).computeTime).toBeCloseTo(5, 6);
 });

@@ -1,7 +1,7 @@
 import { duplicateKey } from './keys.js';
 
 /** Element types that can be stored and read back; the file format has more. */
-export type StoredDType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
+export type StoredDType = 'float32' | 'float64' | 'bfloat16' | 'int32' | 'uint8' | 'bool';
 
 /** One tensor's entry in the header: where its bytes lie, counted from the end of the header. */
 export interface TensorEntry {
@@ -30,6 +30,7 @@ interface Code {
 export const CODES: ReadonlyMap<string, Code> = new Map([
   ['BOOL', { dtype: 'bool', size: 1 }],
   ['U8', { dtype: 'uint8', size: 1 }],
+  ['BF16', { dtype: 'bfloat16', size: 2 }],
   ['I32', { dtype: 'int32', size: 4 }],
   ['F32', { dtype: 'float32', size: 4 }],
   ['F64', { dtype: 'float64', size: 8 }],

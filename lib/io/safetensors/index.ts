@@ -23,9 +23,7 @@ export interface SafetensorsSummary {
 
 /** Every element type of the engine has its code in the format; the compiler sees to it that this stays so. */
 async function rawOf(name: string, t: Tensor): Promise<RawTensor> {
-  const elements = await t.data();
-  const data = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
-  return { name, dtype: t.dtype, shape: t.shape, data };
+  return { name, dtype: t.dtype, shape: t.shape, data: await t.bytes() };
 }
 
 /**
@@ -62,7 +60,7 @@ export async function saveSafetensors(
  * header, JSON, duplicate names, dtypes, shapes, offsets that overlap, leave holes or lie outside.
  *
  * @throws AthanorError `loadSafetensors: <path>: ...` when the file cannot be read, is broken, or holds a dtype other than
- * F32, F64, I32, U8 and BOOL or more than 8 dimensions; then no tensor is left behind.
+ * F32, F64, BF16, I32, U8 and BOOL or more than 8 dimensions; then no tensor is left behind.
  */
 export async function loadSafetensors(path: string): Promise<NamedTensors> {
   const made: Tensor[] = [];

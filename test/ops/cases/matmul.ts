@@ -3,6 +3,12 @@ import type { Case, ErrorCase } from '../case.js';
 
 const product = (a: number[], b: number[]): Case => ({ inputs: [{ shape: a }, { shape: b }] });
 
+// The sizes of a layer of bfloat16, whose bias is float32; float32 factors take it too.
+const narrow = (x: number[], weight: number[]) => ({
+  inputs: [{ shape: x }, { shape: weight }, { shape: weight.slice(0, 1), dtype: 'float32' }] as const,
+  skipGrad: 'no float64 factor beside a float32 bias',
+});
+
 // Large enough for a CBLAS, where one is loaded.
 const skipGrad = 'the gradient of so many elements takes too long one by one';
 
@@ -43,6 +49,12 @@ export const cases: Record<string, Case[]> = {
     { inputs: [{ shape: [3, 0] }, { shape: [4, 0] }, { shape: [4] }] },
     { inputs: [{ shape: [0, 3] }, { shape: [4, 3] }, { shape: [4] }] },
     { inputs: [{ shape: [66, 65] }, { shape: [70, 65] }, { shape: [70] }], skipGrad },
+    narrow([4, 3], [5, 3]),
+    narrow([2, 3, 64], [33, 64]),
+    narrow([29, 270], [35, 270]), // an even depth: pairs lie together
+    narrow([66, 1031], [70, 1031]),
+    narrow([7], [1, 7]),
+    narrow([3, 0], [4, 0]),
   ],
   linearActivation: [
     ...(['sigmoid', 'tanh'] as const).flatMap((attrs) => [
@@ -89,6 +101,7 @@ export const cases: Record<string, Case[]> = {
       attrs: 'relu',
       skipGrad: 'kinks where a sum is 0',
     })),
+    ...(['relu', 'sigmoid', 'tanh'] as const).map((attrs) => ({ ...narrow([19, 271], [35, 271]), attrs })),
   ],
 };
 
@@ -140,6 +153,26 @@ export const errors: ErrorCase[] = [
     name: 'bmm of other batches',
     call: () => ones([2, 2, 3]).bmm(ones([1, 3, 2])),
     message: 'bmm: batch sizes differ: a is [2, 2, 3], b is [1, 3, 2]',
+  },
+  {
+    name: 'one bfloat16 operand',
+    call: () => ones([2, 3]).matmul(ones([3, 2], { dtype: 'bfloat16' })),
+    message:
+      'matmul: bfloat16 is multiplied by bfloat16 alone; use to("bfloat16") or to("float32"): ' +
+      'a is [2, 3] float32, b is [3, 2] bfloat16',
+  },
+  {
+    name: 'a result of no dtype',
+    call: () => ones([2, 2]).matmul(ones([2, 2]), { outDtype: 'half' as never }),
+    message: /^matmul: dtype must be one of float32, float64, bfloat16, /,
+  },
+  {
+    name: 'bfloat16 beside a float64 bias',
+    call: () => {
+      const x = ones([2, 2], { dtype: 'bfloat16' });
+      return x.linear(x, ones([2], { dtype: 'float64' }));
+    },
+    message: 'linear: bias must be float32: bias is float64, x is bfloat16',
   },
   {
     name: 'linear with other features',

@@ -1,10 +1,11 @@
 // `support`: what each public op can do, as the rows and the checks say it.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { Op } from '../../../lib/define.js';
+import type { Meta, Op } from '../../../lib/define.js';
 import { type DType, dtypes } from '../../../lib/dtype.js';
 import * as athanor from '../../../lib/index.js';
 import { native } from '../../../lib/native.js';
+import type { Case } from '../case.js';
 import { defaultSeed } from '../checks/check.js';
 import { notDifferentiable } from '../checks/gradient.js';
 import { dtypesFor } from '../run.js';
@@ -17,13 +18,22 @@ const end = '<!-- end of support table -->';
 
 const isPublic = (name: string) => name in athanor || name in athanor.Tensor.prototype;
 
+/** Whether a row without inputs can give a dtype. */
+function makes(op: Op<never>, { attrs }: Case, dtype: DType): boolean {
+  try {
+    return [op.infer([], { ...(attrs as object), dtype } as never)].flat().some((m) => (m as Meta).dtype === dtype);
+  } catch {
+    return false;
+  }
+}
+
 /** The dtypes that one case or another of the row is run with. */
 function supported({ op, cases }: Subject): Set<DType> {
   const found = new Set<DType>();
   for (const c of cases) {
     for (const dtype of dtypesFor(op, c, defaultSeed)) {
       for (const x of drawCase(c, dtype, defaultSeed)) if (typeof x !== 'number') found.add(x.dtype);
-      if (c.inputs.length === 0) for (const d of Object.keys(dtypes) as DType[]) found.add(d);
+      if (c.inputs.length === 0) for (const d of Object.keys(dtypes) as DType[]) if (makes(op, c, d)) found.add(d);
     }
   }
   return found;
