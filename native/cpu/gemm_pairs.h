@@ -67,6 +67,9 @@ struct PairFactor {
       __builtin_memcpy(last + w, pair, sizeof pair);
     }
   }
+  void prefetch(int64_t first, int64_t width, int64_t k, int64_t depth) const {
+    StridedFactor<BFloat16>{data, across, along}.prefetch(first, width, 2 * k, 2 * depth);
+  }
 };
 
 }  // namespace ATHANOR_ISA

@@ -161,17 +161,17 @@ const options: Mistake[] = [
   [
     'an unknown dtype',
     () => zeros([2], { dtype: any('float16') }),
-    'zeros: dtype must be one of float32, float64, int32, uint8, bool: "float16"',
+    'zeros: dtype must be one of float32, float64, bfloat16, int32, uint8, bool: "float16"',
   ],
   [
     'a dtype that is no text',
     () => tensor([1], { dtype: any(3) }),
-    'tensor: dtype must be one of float32, float64, int32, uint8, bool: 3',
+    'tensor: dtype must be one of float32, float64, bfloat16, int32, uint8, bool: 3',
   ],
   [
     'a dtype named like a method',
     () => x.cast(any('toString')),
-    'cast: dtype must be one of float32, float64, int32, uint8, bool: "toString"',
+    'cast: dtype must be one of float32, float64, bfloat16, int32, uint8, bool: "toString"',
   ],
   ['an unknown device', () => zeros([2], { device: 'gpu' }), 'zeros: device must be one of cpu: "gpu"'],
   ['a device that is no text', () => zeros([2], { device: any(0) }), 'zeros: device must be one of cpu: 0'],
