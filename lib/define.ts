@@ -80,6 +80,8 @@ export interface Row<A = unknown> {
   readonly view?: (input: Layout, attrs: A) => Layout;
   /** Its kernel may refuse the data of float operands; that of integers (indices, labels) is always suspect. */
   readonly refusesData?: boolean;
+  /** What comes out is for other kernels of this process alone: its order follows from the instruction set. */
+  readonly opaque?: boolean;
   /** Outputs depend on a random stream, not on inputs alone. */
   readonly random?: boolean;
   /** Its kernels take and give bfloat16 too, as views do. */

@@ -39,6 +39,8 @@ export class Storage {
   handle: Handle | null;
   /** @internal What the call that is being prepared will write here; null between calls. */
   target: Tensor | null = null;
+  /** @internal What was made of the contents and is freed with them: see ops/packed.ts. */
+  derived: { dispose(): void } | null = null;
   /** Rises with every change in place; autograd compares it. */
   version = 0;
   private holders = 1;
@@ -64,5 +66,7 @@ export class Storage {
     if (--this.holders > 0 || this.handle === null) return;
     giveSpare(this.handle, this.bytes);
     this.handle = null;
+    this.derived?.dispose();
+    this.derived = null;
   }
 }

@@ -54,6 +54,6 @@ export const inferResnet18: Job = {
     inference(
       () => models.resnet18(),
       () => randn([1, 3, 224, 224]),
-      nn.foldBatchNorm,
+      nn.prepareInference,
     ),
 };

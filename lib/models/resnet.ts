@@ -2,7 +2,7 @@
 // are torchvision's, so its weights load. Norms that a relu follows do it themselves, in the same pass over memory.
 import { fail, show } from '../errors.js';
 import { checkCount, checkOptions } from '../nn/check.js';
-import { Sequential } from '../nn/containers.js';
+import { Identity, Sequential } from '../nn/containers.js';
 import { Conv2d } from '../nn/conv.js';
 import { kaimingNormal_ } from '../nn/init.js';
 import { type LayerOptions, layerOptions } from '../nn/layer.js';
@@ -35,6 +35,12 @@ function shortcut(inputs: number, outputs: number, stride: number, options: Laye
   return new Sequential(conv(inputs, outputs, 1, stride, options), norm(outputs, options));
 }
 
+/** relu(norm(conv(x)) + past); in one pass where the norm has become part of the convolution: see prepareInference. */
+function joined(conv: Conv2d, norm: Module, x: Tensor, past: Tensor): Tensor {
+  if (norm instanceof Identity) return conv.forward(x, { residual: past, activation: 'relu' });
+  return norm.forward(conv.forward(x)).add(past).relu();
+}
+
 /** y = relu(x + bn2(conv2(relu(bn1(conv1(x)))))), both convolutions 3x3, the first with the stride. [N, C, H, W]. */
 export class BasicBlock extends Module {
   /** Channels that come out, in units of `channels`. */
@@ -57,7 +63,7 @@ export class BasicBlock extends Module {
   forward(x: Tensor): Tensor {
     const y = this.bn1.forward(this.conv1.forward(x));
     const past = this.downsample === null ? x : this.downsample.forward(x);
-    return this.bn2.forward(this.conv2.forward(y)).add(past).relu();
+    return joined(this.conv2, this.bn2, y, past);
   }
 }
 
@@ -92,7 +98,7 @@ export class Bottleneck extends Module {
     let y = this.bn1.forward(this.conv1.forward(x));
     y = this.bn2.forward(this.conv2.forward(y));
     const past = this.downsample === null ? x : this.downsample.forward(x);
-    return this.bn3.forward(this.conv3.forward(y)).add(past).relu();
+    return joined(this.conv3, this.bn3, y, past);
   }
 }
 

@@ -1,6 +1,6 @@
 // Convolutions. N batch, C channels, L length, H height, W width; x has a batch axis or is one signal or image.
 import { fail, show } from '../errors.js';
-import { type ConvOptions, conv1d, conv2d, type Pair } from '../ops/conv.js';
+import { type ConvOptions, type Pair, preparedConv1d, preparedConv2d } from '../ops/conv.js';
 import { numel } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkName, checkOptions, checkSizes } from './check.js';
@@ -72,7 +72,7 @@ export abstract class ConvLayer extends Module {
     return formatArguments(
       [this.inChannels, this.outChannels, this.kernelSize],
       { stride, dilation, groups, bias: this.bias !== null, ...this.ownOptions() },
-      { stride: ones, padding: zeros, outputPadding: zeros, dilation: ones, groups: 1, bias: true },
+      { stride: ones, padding: zeros, outputPadding: zeros, dilation: ones, groups: 1, bias: true, activation: null },
     );
   }
 }
@@ -80,6 +80,10 @@ export abstract class ConvLayer extends Module {
 abstract class Conv extends ConvLayer {
   /** One size a spatial axis, "same" or "valid". */
   readonly padding: readonly number[] | 'same' | 'valid';
+  /** What comes last, or null. */
+  readonly activation: 'relu' | null;
+  /** @internal Whether the weight is packed once and kept so: see {@link prepareInference}. */
+  packs = false;
 
   /** @internal */
   constructor(
@@ -91,9 +95,12 @@ abstract class Conv extends ConvLayer {
   ) {
     super(inChannels, outChannels, kernelSize, options, axes, false);
     const { name } = new.target;
-    checkOptions(name, options, ['stride', 'padding', 'dilation', 'groups', 'bias', 'paddingMode', ...layerOptions]);
+    const own = ['stride', 'padding', 'dilation', 'groups', 'bias', 'paddingMode', 'activation'] as const;
+    checkOptions(name, options, [...own, ...layerOptions]);
     checkName(name, 'paddingMode', options.paddingMode ?? 'zeros', ['zeros']);
-    const { padding = 0 } = options;
+    const { padding = 0, activation = null } = options;
+    if (activation !== null && activation !== 'relu') fail(name, "activation must be 'relu' or null", show(activation));
+    this.activation = activation;
     if (typeof padding === 'string') {
       this.padding = checkName(name, 'padding, where it is no size,', padding, ['same', 'valid'] as const);
       if (padding === 'same' && this.stride.some((s) => s !== 1)) {
@@ -105,7 +112,8 @@ abstract class Conv extends ConvLayer {
   }
 
   protected ownOptions(): Readonly<Record<string, unknown>> {
-    return { padding: this.padding };
+    const { padding, activation } = this;
+    return { padding, activation };
   }
 }
 
@@ -121,8 +129,15 @@ export class Conv1d extends Conv {
   }
 
   forward(x: Tensor): Tensor {
-    return conv1d(x, this.weight, this.bias, this as object as ConvOptions<never>);
+    return preparedConv1d(x, this.weight, this.bias, this as object as ConvOptions<never>, this);
   }
+}
+
+/** What {@link Conv2d}'s forward may do to its result before it is written: a residual is added, then relu. */
+export interface Conv2dFollowing {
+  /** Shaped like the output. */
+  readonly residual?: Tensor;
+  readonly activation?: 'relu';
 }
 
 /**
@@ -136,7 +151,9 @@ export class Conv2d extends Conv {
     super(inChannels, outChannels, kernelSize, options, 2);
   }
 
-  forward(x: Tensor): Tensor {
-    return conv2d(x, this.weight, this.bias, this as object as ConvOptions<never>);
+  /** `then`: what follows in the same pass over memory. */
+  forward(x: Tensor, then: Conv2dFollowing = {}): Tensor {
+    const prepared = { packs: this.packs, residual: then.residual, activation: then.activation };
+    return preparedConv2d(x, this.weight, this.bias, this as object as ConvOptions<never>, prepared);
   }
 }

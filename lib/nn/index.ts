@@ -13,11 +13,11 @@ export {
 } from './activations.js';
 export { type AttendOptions, MultiheadAttention, type MultiheadAttentionOptions } from './attention.js';
 export { Flatten, Identity, ModuleList, Sequential } from './containers.js';
-export { Conv1d, Conv2d, type ConvLayerOptions } from './conv.js';
+export { Conv1d, Conv2d, type Conv2dFollowing, type ConvLayerOptions } from './conv.js';
 export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from './conv-transpose.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
-export { foldBatchNorm } from './fuse.js';
+export { foldBatchNorm, prepareInference } from './fuse.js';
 export * as init from './init.js';
 export type { LayerOptions } from './layer.js';
 export { Linear, type LinearOptions } from './linear.js';

@@ -35,6 +35,8 @@ export class Linear extends Module {
   readonly bias: Parameter | null;
   /** What comes last, or null. */
   readonly activation: LinearActivation | null;
+  /** @internal Whether the weight is packed once and kept so: see {@link prepareInference}. */
+  packs = false;
 
   /** Throws on sizes that are not positive whole numbers, and on unknown or wrong options. */
   constructor(

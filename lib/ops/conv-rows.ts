@@ -90,14 +90,15 @@ export function convTransposeShape(
 }
 
 // Native code needs no padding behind the last row and column: the output's size implies it.
-const pack = ({ stride, padding, dilation, groups }: Sweep) => [
+export const packSweep = ({ stride, padding, dilation, groups }: Sweep) => [
   ...stride,
   ...padding.slice(0, stride.length),
   ...dilation,
   groups,
 ];
 
-function checkDTypes(op: string, metas: readonly Meta[]): void {
+/** Throws unless all are floats of one dtype. */
+export function checkDTypes(op: string, metas: readonly Meta[]): void {
   for (const m of metas) {
     if (!dtypes[m.dtype].isFloat) fail(op, 'inputs must be float32 or float64', m.dtype);
     if (m.dtype !== metas[0].dtype) fail(op, 'inputs differ in dtype', `${metas[0].dtype} and ${m.dtype}`);
@@ -148,7 +149,7 @@ function startFrom(shape: Shape, bias: RefArray | undefined): RefArray {
 }
 
 /** Multiplications and additions of a convolution: one of each for every weight at every point of the smaller side. */
-const flopsOf = (small: Shape, weight: Shape) => 2 * small[0] * numel(small.slice(2)) * numel(weight);
+export const flopsOf = (small: Shape, weight: Shape) => 2 * small[0] * numel(small.slice(2)) * numel(weight);
 
 // A transposed convolution may make rows that its own convolution would not come back to.
 function cropped(x: Tensor, shape: Shape): Tensor {
@@ -163,6 +164,28 @@ function missing(shape: Shape, g: Shape, kernel: Shape, sweep: Sweep): number[] 
   );
 }
 
+/** The float64 reference of a convolution. */
+export function convolve(x: RefArray, weight: RefArray, bias: RefArray | undefined, sweep: Sweep): RefArray {
+  const out = startFrom(convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep), bias);
+  eachProduct(x.shape, weight.shape, out.shape, sweep, (i, k, o) => {
+    out.data[o] += x.data[i] * weight.data[k];
+  });
+  return out;
+}
+
+/** The gradient of a convolution's input of the given shape, from that of its output. */
+export function inputGradient(g: Tensor, weight: Tensor, sweep: Sweep, shape: Shape): Tensor {
+  const { stride, padding, dilation, groups } = sweep;
+  const outputPadding = missing(shape, g.shape, weight.shape.slice(2), sweep);
+  return apply(convTranspose2dOp, [g, weight], { stride, padding, dilation, groups, outputPadding });
+}
+
+/** The gradient of a convolution's weight of the given shape, from that of its output. */
+export function weightGradient(g: Tensor, x: Tensor, sweep: Sweep, shape: Shape): Tensor {
+  const { stride, padding, dilation, groups } = sweep;
+  return apply(weightGradientOp, [x, g], { stride, padding, dilation, groups, kernel: shape.slice(2) });
+}
+
 const conv2dOp: Op<Sweep> = defineOp<Sweep>({
   name: 'conv2d',
   inputs: ['x', 'weight', 'bias'],
@@ -171,24 +194,14 @@ const conv2dOp: Op<Sweep> = defineOp<Sweep>({
     const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
     return { shape: convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep), dtype: x.dtype };
   },
-  pack,
+  pack: packSweep,
   save: ['x', 'weight'],
   vjp: [
-    (g, { weight }, { attrs, inputs: [x] }) => {
-      const outputPadding = missing(x.shape, g.shape, weight.shape.slice(2), attrs);
-      return apply(convTranspose2dOp, [g, weight], { ...attrs, outputPadding });
-    },
-    (g, { x }, { attrs, inputs: [, weight] }) =>
-      apply(weightGradientOp, [x, g], { ...attrs, kernel: weight.shape.slice(2) }),
+    (g, { weight }, { attrs, inputs: [x] }) => inputGradient(g, weight, attrs, x.shape),
+    (g, { x }, { attrs, inputs: [, weight] }) => weightGradient(g, x, attrs, weight.shape),
     (g) => g.sum([0, 2, 3]),
   ],
-  ref: ([x, weight, bias], sweep) => {
-    const out = startFrom(convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep), bias);
-    eachProduct(x.shape, weight.shape, out.shape, sweep, (i, k, o) => {
-      out.data[o] += x.data[i] * weight.data[k];
-    });
-    return out;
-  },
+  ref: ([x, weight, bias], sweep) => convolve(x, weight, bias, sweep),
   cost: (inputs, [out]) => ({ flops: flopsOf(out.shape, inputs[1].shape), bytes: bytesOf([...inputs, out]) }),
 });
 
@@ -200,7 +213,7 @@ const convTranspose2dOp: Op<TransposeSweep> = defineOp<TransposeSweep>({
     const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
     return { shape: convTransposeShape('convTranspose2d', x.shape, weight.shape, bias?.shape, sweep), dtype: x.dtype };
   },
-  pack,
+  pack: packSweep,
   save: ['x', 'weight'],
   vjp: [
     (g, { weight }, { attrs, inputs: [x] }) => cropped(apply(conv2dOp, [g, weight], attrs), x.shape),
@@ -228,7 +241,7 @@ const weightGradientOp: Op<WeightSweep> = defineOp<WeightSweep>({
     checkDTypes('conv2dWeightGradient', [x, g]);
     return { shape: [g.shape[1], x.shape[1] / groups, ...kernel], dtype: x.dtype };
   },
-  pack,
+  pack: packSweep,
   save: ['x', 'g'],
   vjp: [
     (gg, { g }, { attrs, inputs: [x] }) => {

@@ -4,7 +4,9 @@ import { fail, show } from '../errors.js';
 import { checkInteger } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { asFloat, checkObject, checkTensor } from './axes.js';
+import { applyConv2dPack, applyFusedConv2d } from './conv-fused.js';
 import { applyConv2d, applyConvTranspose2d, convShape, convTransposeShape, type Sweep } from './conv-rows.js';
+import { packedOf } from './packed.js';
 
 /** One number for both spatial axes, or one each: rows (height), then columns (width). */
 export type Pair = number | readonly [number, number];
@@ -22,6 +24,8 @@ export interface ConvOptions<Size = Pair> {
   readonly dilation?: Size;
   /** Input and output channels fall into this many groups that do not see each other. Default 1. */
   readonly groups?: number;
+  /** 'relu': max(0, y) comes out, in the same pass over memory. Default null: y itself. */
+  readonly activation?: 'relu' | null;
 }
 
 /** How {@link convTranspose2d} moves its kernel. */
@@ -90,6 +94,33 @@ function floats(op: string, x: Tensor, weight: Tensor, bias: Tensor | null | und
   return cast.map((t) => t.cast(dtype));
 }
 
+function endsWithRelu(op: string, { activation = null }: ConvOptions<unknown>): boolean {
+  if (activation !== null && activation !== 'relu') fail(op, "activation must be 'relu' or null", show(activation));
+  return activation === 'relu';
+}
+
+/** Beyond a convolution's options: what a layer that was prepared for inference asks for. */
+export interface Prepared {
+  /** Whether the weight is packed once and kept so, until it changes. */
+  readonly packs?: boolean;
+  /** Added before the activation; shaped like the output. */
+  readonly residual?: Tensor;
+  /** Comes last even where the options have none. */
+  readonly activation?: 'relu';
+}
+
+/** A convolution of a batch of images with all that it may have beside it. */
+function convolved(inputs: readonly Tensor[], sweep: Sweep, relu: boolean, { packs, residual }: Prepared): Tensor {
+  const [x, weight, bias] = inputs;
+  if (packs && !weight.disposed) {
+    const columns = convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep)[3];
+    const packed = packedOf(weight, `conv2d, ${sweep.groups}`, (w) => applyConv2dPack(w, sweep, columns));
+    return applyFusedConv2d(inputs, sweep, { relu, packed, residual });
+  }
+  if (relu || residual !== undefined) return applyFusedConv2d(inputs, sweep, { relu, residual });
+  return applyConv2d(inputs, sweep);
+}
+
 /** Runs `body` on a batch: one image without a batch axis becomes a batch of one, and the result one image again. */
 function batched(x: Tensor, axes: number, body: (batch: Tensor) => Tensor): Tensor {
   return x.ndim === axes + 1 ? body(x.unsqueeze(0)).squeeze(0) : body(x);
@@ -108,9 +139,26 @@ function along<S extends Sweep>(sweep: S): S {
  * - 1) / stride) + 1. Throws when channels, groups and sizes do not fit together. Source: torch.nn.functional.conv2d.
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions = {}): Tensor {
+  return preparedConv2d(x, weight, bias, options, {});
+}
+
+/** {@link conv2d} of a layer that may be prepared for inference. */
+export function preparedConv2d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  options: ConvOptions,
+  prepared: Prepared,
+): Tensor {
   const [input, ...rest] = floats('conv2d', x, weight, bias);
   const sweep = sweepOf('conv2d', 2, weight, options);
-  return batched(input, 2, (batch) => applyConv2d([batch, ...rest], sweep));
+  const relu = prepared.activation === 'relu' || endsWithRelu('conv2d', options);
+  const residual = prepared.residual && checkTensor('conv2d', prepared.residual, 'residual');
+  // What was cast to another dtype is not the weight that is kept.
+  const packs = prepared.packs && rest[0] === weight;
+  return batched(input, 2, (batch) =>
+    convolved([batch, ...rest], sweep, relu, { packs, residual: input === batch ? residual : residual?.unsqueeze(0) }),
+  );
 }
 
 /**
@@ -118,11 +166,24 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options:
  * See {@link conv2d}. Throws when channels, groups and sizes do not fit together. Source: torch.nn.functional.conv1d.
  */
 export function conv1d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions<number> = {}): Tensor {
+  return preparedConv1d(x, weight, bias, options, {});
+}
+
+/** {@link conv1d} of a layer that may be prepared for inference. */
+export function preparedConv1d(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  options: ConvOptions<number>,
+  { packs }: Pick<Prepared, 'packs'>,
+): Tensor {
   const [input, kernel, ...rest] = floats('conv1d', x, weight, bias);
   const sweep = sweepOf('conv1d', 1, weight, options);
+  const relu = endsWithRelu('conv1d', options);
   return batched(input, 1, (batch) => {
     convShape('conv1d', batch.shape, kernel.shape, rest[0]?.shape, sweep);
-    return applyConv2d([batch.unsqueeze(2), kernel.unsqueeze(2), ...rest], along(sweep)).squeeze(2);
+    const inputs = [batch.unsqueeze(2), kernel.unsqueeze(2), ...rest];
+    return convolved(inputs, along(sweep), relu, { packs: packs && kernel === weight }).squeeze(2);
   });
 }
 

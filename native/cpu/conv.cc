@@ -47,6 +47,48 @@ Source<T> source_of(const View& v) {
   return {v.as<const T>(), v.strides[0], v.strides[1], v.strides[2], v.strides[3], v.shape[2], v.shape[3]};
 }
 
+// conv2dFused has attributes that conv2d lacks: whether relu comes last, and which of these inputs follow x and weight:
+// the packed weight, a bias, a residual that is added before relu.
+enum Fused { ends_with_relu = 7, has_packed, has_bias, has_residual };
+bool is(const Call& c, Fused what) { return c.n_attrs > has_residual && c.attrs[what] != 0; }
+const View* packed_of(const Call& c) { return is(c, has_packed) ? &c.in[2] : nullptr; }
+const View* residual_of(const Call& c) { return is(c, has_residual) ? &c.in[c.n_in - 1] : nullptr; }
+
+template <class T>
+const T* bias_of(const Call& c) {
+  const bool there = c.n_attrs > has_residual ? is(c, has_bias) : c.n_in > 2;
+  return there ? dense_vector<T>(c.ctx, c.in[is(c, has_packed) ? 3 : 2]) : nullptr;
+}
+
+/** Whether the residual lies as the output does: then the kernel by channels adds it where it writes the sums. */
+bool finishes_itself(const Call& c) {
+  const View* const residual = residual_of(c);
+  for (int d = 0; residual != nullptr && d < 4; ++d)
+    if (residual->strides[d] != c.out[0].strides[d] && residual->shape[d] != 1) return false;
+  return true;
+}
+
+/** The residual and relu in a pass of their own. */
+template <class T>
+void finish_planes(const Call& c) {
+  const View& out = c.out[0];
+  const View* const residual = residual_of(c);
+  const int64_t rows = out.shape[2], columns = out.shape[3];
+  const auto start = [&](const View& v, int64_t row) {
+    const int64_t plane = row / rows;
+    return v.as<T>() + plane / v.shape[1] * v.strides[0] + plane % v.shape[1] * v.strides[1] +
+           row % rows * v.strides[2];
+  };
+  parallel_for(c.ctx, out.shape[0] * out.shape[1] * rows, ceil_div(kGrain, max_of<int64_t>(1, columns)),
+               [&](int64_t from, int64_t to) {
+                 for (int64_t i = from; i < to; ++i)
+                   finish_neighbours<T>(start(out, i), out.strides[3],
+                                        residual == nullptr ? nullptr : start(*residual, i),
+                                        residual == nullptr ? 0 : residual->strides[3], columns, is(c, ends_with_relu));
+               });
+}
+ATHANOR_FLOAT_KERNEL(finish_apart, finish_planes<T>(c))
+
 /** All taps of a convolution, in the order of the weight's last two dimensions. */
 TapList forward_taps(Context* ctx, const Geometry& geometry, int64_t kh, int64_t kw, int64_t w_row, int64_t w_column) {
   TapList list(ctx, kh * kw);
@@ -77,7 +119,7 @@ void run_conv2d(const Call& c) {
   p.taps = list.taps();
   p.weights = {w.as<const T>(), p.m * w.strides[0], w.strides[0], w.strides[1], list.weight, lies_dense(w)};
   p.target = {out.as<T>(), out.strides[0], out.strides[1], out.strides[2], out.strides[3]};
-  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
+  p.bias = bias_of<T>(c);
   correlate(c.ctx, p);
 }
 
@@ -96,7 +138,7 @@ void run_conv_transpose2d(const Call& c) {
   p.m = w.shape[1];
   p.channels = w.shape[0] / p.groups;
   p.source = source_of<T>(x);
-  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
+  p.bias = bias_of<T>(c);
   TapList list(c.ctx, w.shape[2] * w.shape[3]);
   for (int64_t a = 0; a < min_of(geometry.stride[0], out.shape[2]); ++a) {
     for (int64_t b = 0; b < min_of(geometry.stride[1], out.shape[3]); ++b) {
@@ -208,20 +250,55 @@ void correlate_channels(const Call& c, int64_t groups, const PhaseList& list, co
   p.taps = list.taps(c.ctx);
   p.weights = {w.as<const T>(), w.shape[0] / groups * w.strides[0], w.strides[to], w.strides[from], tap_run(w)};
   p.target = finished_rows<T>(c.out[0]);
-  p.bias = c.n_in > 2 ? dense_vector<T>(c.ctx, c.in[2]) : nullptr;
+  p.bias = bias_of<T>(c);
+  p.packed = nullptr;
+  p.vectors = 0;
+  if (const View* const packed = packed_of(c)) {
+    p.vectors = PackedLine::vectors_of<T>(*packed, groups, p.m, p.channels, p.taps.count);
+    if (p.vectors > 0) p.packed = packed->as<T>() + PackedLine::size;
+  }
+  if (finishes_itself(c)) {
+    p.target.residual = residual_of(c) == nullptr ? nullptr : residual_of(c)->as<const T>();
+    p.target.relu = is(c, ends_with_relu);
+  }
   join_rows(p);
   Run(c.ctx, p).run();
+}
+
+PhaseList forward_phases(Context* ctx, const Geometry& geometry, const View& w) {
+  PhaseList list(ctx, 1, 1, w.shape[2] * w.shape[3]);
+  for (int64_t r = 0; r < w.shape[2]; ++r)
+    for (int64_t s = 0; s < w.shape[3]; ++s)
+      list.add(0, r * geometry.dilation[0] - geometry.padding[0], s * geometry.dilation[1] - geometry.padding[1],
+               r * w.strides[2] + s * w.strides[3]);
+  return list;
+}
+
+/** Weights for later calls: panels of a plan that depends on their sizes and the columns of an output row. */
+template <class T>
+void pack_ahead(const Call& c) {
+  const Geometry geometry(c);
+  const View &w = c.in[0], &out = c.out[0];
+  const int64_t groups = geometry.groups, m = w.shape[0] / groups, channels = w.shape[1];
+  const int64_t taps = w.shape[2] * w.shape[3], columns = static_cast<int64_t>(c.attrs[7]);
+  for (int64_t i = 0; i < numel(out); ++i) out.as<T>()[i] = T(0);  // what panels do not fill is zeros too
+  if (numel(w) == 0) return;
+  const PhaseList list = forward_phases(c.ctx, geometry, w);
+  const PanelPlan<T> plan(m, channels, taps, columns, 0);
+  if (PackedLine::size + groups * plan.panels * plan.panel * channels * taps > numel(out))
+    return c.ctx->fail(c.ctx, "there is too little room for the panels");
+  const TapWeights<T> weights = {w.as<const T>(), m * w.strides[0], w.strides[0], w.strides[1], tap_run(w)};
+  PackedPanels<T> panels(c.ctx, weights, list.taps(c.ctx), plan.panel, m, channels, groups);
+  PackedLine{plan.vectors, groups, m, channels, taps}.write(out.as<T>());
+  panels.use(out.as<T>() + PackedLine::size);
+  panels.pack_all(c.ctx, plan.blocks);
 }
 
 template <class T, class Run>
 void conv2d_phases(const Call& c) {
   const Geometry geometry(c);
   const View &w = c.in[1], &out = c.out[0];
-  PhaseList list(c.ctx, 1, 1, w.shape[2] * w.shape[3]);
-  for (int64_t r = 0; r < w.shape[2]; ++r)
-    for (int64_t s = 0; s < w.shape[3]; ++s)
-      list.add(0, r * geometry.dilation[0] - geometry.padding[0], s * geometry.dilation[1] - geometry.padding[1],
-               r * w.strides[2] + s * w.strides[3]);
+  const PhaseList list = forward_phases(c.ctx, geometry, w);
   const Grid grid = {out.shape[2], out.shape[3], geometry.stride[0], geometry.stride[1]};
   correlate_channels<T, Run>(c, geometry.groups, list, grid, false);
 }
@@ -303,6 +380,15 @@ bool weight_fits_channels(const Call& c) {
   return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.in[1]);
 }
 
+/** A convolution and what follows it, in its own last pass or in one behind it. */
+template <void (*Run)(const Call&), bool finishes>
+void run_fused(const Call& c) {
+  Run(c);
+  const bool done = finishes ? finishes_itself(c) : residual_of(c) == nullptr && !is(c, ends_with_relu);
+  if (!done) finish_apart(c);
+}
+
+ATHANOR_FLOAT_KERNEL(k_pack_ahead, pack_ahead<T>(c))
 ATHANOR_FLOAT_KERNEL(k_conv2d_channels, (conv2d_phases<T, ChannelCorrelator<T>>(c)))
 ATHANOR_FLOAT_KERNEL(k_conv2d_depthwise, (conv2d_phases<T, DepthwiseCorrelator<T>>(c)))
 ATHANOR_FLOAT_KERNEL(k_transpose_depthwise, (conv_transpose2d_phases<T, DepthwiseCorrelator<T>>(c)))
@@ -316,6 +402,10 @@ ATHANOR_FLOAT_KERNEL(k_weight_dots, run_weight_gradient<T, WeightGradientRun<T>>
 const Kernel kernels_conv2d[] = {{"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
                                  {"channels", conv2d_fits_channels, k_conv2d_channels},
                                  {"rows", nullptr, k_conv2d_rows}};
+const Kernel kernels_fused[] = {{"depthwise", conv2d_is_depthwise, run_fused<k_conv2d_depthwise, false>},
+                                {"channels", conv2d_fits_channels, run_fused<k_conv2d_channels, true>},
+                                {"rows", nullptr, run_fused<k_conv2d_rows, false>}};
+const Kernel kernels_pack[] = {{"panels", nullptr, k_pack_ahead}};
 const Kernel kernels_transpose[] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
                                     {"channels", transpose_fits_channels, k_transpose_channels},
                                     {"rows", nullptr, k_transpose_rows}};
@@ -326,6 +416,8 @@ const Kernel kernels_weight_gradient[] = {{"depthwise", weight_is_depthwise, k_w
 }  // namespace
 
 const OpKernels conv[] = {ATHANOR_OP(conv2d, kernels_conv2d),
+                          ATHANOR_OP(conv2dFused, kernels_fused),
+                          ATHANOR_OP(conv2dPack, kernels_pack),
                           ATHANOR_OP(convTranspose2d, kernels_transpose),
                           ATHANOR_OP(conv2dWeightGradient, kernels_weight_gradient),
                           {nullptr, nullptr, 0}};

@@ -11,6 +11,7 @@
 #include "cpu/blocking.h"
 #include "cpu/conv_bands.h"
 #include "cpu/conv_finish.h"
+#include "cpu/conv_packed.h"
 #include "cpu/conv_panels.h"
 #include "cpu/conv_planes.h"
 #include "cpu/conv_tile.h"
@@ -27,6 +28,8 @@ struct ChannelCorrelation {
   TapWeights<T> weights;
   FinishedRows<T> target;
   const T* bias;  // one number an output channel, or null
+  T* packed;      // panels that were packed before this call, or null
+  int vectors;    // of these panels; 0: to be chosen
 };
 
 template <class T>
@@ -35,11 +38,12 @@ class ChannelCorrelator {
   ChannelCorrelator(Context* ctx, const ChannelCorrelation<T>& p)
       : ctx_(ctx),
         p_(p),
-        vectors_(choose_vectors()),
-        panel_(vectors_ * kLanes<T>),
-        panels_(ceil_div(p.m, panel_)),
-        blocks_(count_blocks()),
-        block_(ceil_div(p.channels, blocks_)),
+        plan_(p.m, p.channels, p.taps.count, p.grid.columns, p.vectors),
+        vectors_(plan_.vectors),
+        panel_(plan_.panel),
+        panels_(plan_.panels),
+        blocks_(plan_.blocks),
+        block_(plan_.block),
         bands_(bands()),
         sets_(count_sets()),
         planes_(ctx, p.source, p.grid, p.taps.all(), bands_.band) {
@@ -48,7 +52,7 @@ class ChannelCorrelator {
   }
 
   void run() {
-    const bool packs_own = sets_ > 1 && bands_.items == 1;
+    const bool packs_own = sets_ > 1 && bands_.items == 1 && p_.packed == nullptr;
     if (!packs_own) pack_all();
     const T* const bias = padded_bias();
     const int64_t unit = block_ * planes_.channel_size(), lines = 64 / static_cast<int64_t>(sizeof(T));
@@ -88,15 +92,6 @@ class ChannelCorrelator {
   };
   static constexpr int max_stretches = 64;
 
-  int choose_vectors() const {
-    if (p_.m <= kLanes<T>) return 1;
-    const int64_t columns = p_.grid.columns;
-    return kWideTiles<T> && columns <= tallest_tile<T>(4) && p_.m > 3 * kLanes<T> ? 4 : 2;
-  }
-  int64_t count_blocks() const {
-    const int64_t fit = max_of<int64_t>(1, Blocking<T>::local / 3 / (p_.taps.count * panel_));
-    return max_of<int64_t>(1, ceil_div(p_.channels, fit));
-  }
   Bands bands() const {
     const int64_t row = block_ * PaddedPlanes<T>::row_size(p_.source, p_.grid);
     // Where there are more weights than pixels, an image is not cut: items share the weights out instead.
@@ -122,14 +117,9 @@ class ChannelCorrelator {
   Part block(int64_t b) const { return Part(p_.channels, blocks_, b); }
 
   void pack_all() {
+    if (p_.packed != nullptr) return weights_.use(p_.packed);
     weights_.allocate(ctx_);
-    const int64_t pieces = p_.groups * blocks_ * panels_;
-    parallel_for(ctx_, pieces, ceil_div(kGrain, panel_ * block_ * p_.taps.count), [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) {
-        const int64_t panel = i % panels_, b = i / panels_ % blocks_, group = i / panels_ / blocks_;
-        weights_.pack(weights_.at(group, panel, block(b)), group, panel, block(b));
-      }
-    });
+    weights_.pack_all(ctx_, blocks_);
   }
 
   /** What the sums of each panel start from. */
@@ -229,6 +219,7 @@ class ChannelCorrelator {
 
   Context* ctx_;
   const ChannelCorrelation<T>& p_;
+  PanelPlan<T> plan_;
   int vectors_;             // of a panel
   int64_t panel_, panels_;  // output channels of a panel; panels of a group
   int64_t blocks_, block_;  // of channels: how many, and the largest one's size

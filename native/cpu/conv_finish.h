@@ -13,6 +13,8 @@ struct FinishedRows {
   T* data;
   int64_t n, m, y, x;  // strides
   int64_t rows, columns;
+  const T* residual = nullptr;  // added at the end, with the strides of data; or null
+  bool relu = false;            // comes last
   /** Rows and columns of one of several interleaved grids. */
   int64_t rows_of(int64_t phase, int64_t phases) const { return ceil_div(rows - phase, phases); }
   int64_t columns_of(int64_t phase, int64_t phases) const { return ceil_div(columns - phase, phases); }
@@ -56,7 +58,24 @@ ATHANOR_ALWAYS_INLINE void prefetch_row(const FinishedRows<T>& to, int64_t n, in
   const T* row = to.data + n * to.n + m * to.m + y * to.y;
   if (to.x != 1) return;
   for (int64_t i = 0; i < channels; ++i, row += to.m)
-    for (int64_t x = 0; x < to.columns; x += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(row + x, 1);
+    for (int64_t x = 0; x < to.columns; x += 64 / static_cast<int64_t>(sizeof(T))) {
+      __builtin_prefetch(row + x, 1);
+      if (to.residual != nullptr) __builtin_prefetch(to.residual + (row - to.data) + x);
+    }
+}
+
+/** A residual and relu for neighbours of an output that were just written: they still lie in the first-level cache. */
+template <class T>
+__attribute__((noinline)) void finish_neighbours(T* y, int64_t step, const T* residual, int64_t residual_step,
+                                                 int64_t n, bool relu) {
+  if (residual != nullptr && step == 1 && residual_step == 1)
+    for (int64_t i = 0; i < n; ++i) y[i] += residual[i];
+  else if (residual != nullptr)
+    for (int64_t i = 0; i < n; ++i) y[i * step] += residual[i * residual_step];
+  if (relu && step == 1)
+    for (int64_t i = 0; i < n; ++i) y[i] = y[i] < 0 ? T(0) : y[i];
+  else if (relu)
+    for (int64_t i = 0; i < n; ++i) y[i * step] = y[i * step] < 0 ? T(0) : y[i * step];
 }
 
 /** A square of sums, channels along the vectors, turned: vector i is channel i of `pixels` neighbours. */
@@ -120,7 +139,8 @@ void finish_row(const FinishedRows<T>& to, const T* sums, int64_t phase_step, in
   constexpr int lanes = kLanes<T>;
   for (int64_t v = 0; v < channels; v += lanes) {
     const int count = static_cast<int>(min_of<int64_t>(lanes, channels - v));
-    T* const row = to.data + n * to.n + (m + v) * to.m + y * to.y;
+    const int64_t at = n * to.n + (m + v) * to.m + y * to.y;
+    T* const row = to.data + at;
     if (to.x == 1 && phases == 1) {
       finish_dense(row, to.m, sums + v, width, count, to.columns);
     } else if (to.x == 1 && phases == 2) {
@@ -130,6 +150,11 @@ void finish_row(const FinishedRows<T>& to, const T* sums, int64_t phase_step, in
         const T* const from = sums + x % phases * phase_step + x / phases * width + v;
         for (int i = 0; i < count; ++i) row[i * to.m + x * to.x] = from[i];
       }
+    }
+    if (to.residual == nullptr && !to.relu) continue;
+    for (int i = 0; i < count; ++i) {
+      const T* const residual = to.residual == nullptr ? nullptr : to.residual + at + i * to.m;
+      finish_neighbours(row + i * to.m, to.x, residual, to.x, to.columns, to.relu);
     }
   }
 }

@@ -46,12 +46,27 @@ class PackedPanels {
   void allocate(Context* ctx) {
     data_ = scratch_array<T>(ctx, groups_ * ceil_div(m_, panel_) * panel_ * channels_ * taps_.count);
   }
+  /** Panels that were packed before, or that are about to be. */
+  void use(T* packed) { data_ = packed; }
+
+  void pack_all(Context* ctx, int64_t blocks) const {
+    const int64_t panels = ceil_div(m_, panel_);
+    const int64_t each = panel_ * ceil_div(channels_, blocks) * taps_.count;
+    parallel_for(ctx, groups_ * blocks * panels, ceil_div(kGrain, max_of<int64_t>(1, each)),
+                 [&](int64_t from, int64_t to) {
+                   for (int64_t i = from; i < to; ++i) {
+                     const int64_t panel = i % panels, group = i / panels / blocks;
+                     const Part c(channels_, blocks, i / panels % blocks);
+                     pack(at(group, panel, c), group, panel, c);
+                   }
+                 });
+  }
   /** A panel's block of channels. */
   T* at(int64_t group, int64_t panel, const Part& c) const {
     return data_ + ((group * ceil_div(m_, panel_) + panel) * channels_ + c.from) * taps_.count * panel_;
   }
 
-  void pack(T* to, int64_t group, int64_t panel, const Part& c) const {
+  __attribute__((noinline)) void pack(T* to, int64_t group, int64_t panel, const Part& c) const {
     constexpr int lanes = kLanes<T>;
     for (int64_t v = 0; v < panel_; v += lanes) {
       const int64_t first = panel * panel_ + v;

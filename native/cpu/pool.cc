@@ -3,6 +3,7 @@
 // computed together, one place of the window after another: kernel area FLOPs an output; the planes stay in the
 // first-level cache, so memory traffic is one read of x and one write of out.
 #include "cpu/families.h"
+#include "cpu/part.h"
 #include "cpu/reduce.h"
 #include "cpu/simd.h"
 #include "cpu/slots.h"
@@ -90,6 +91,12 @@ ATHANOR_ALWAYS_INLINE void window_places(const Regular& rows, const Regular& col
   }
 }
 
+/** Out of line: unrolled where it is used seldom, it takes the registers of what is used often. */
+template <class T>
+__attribute__((noinline)) void gather_numbers(T* to, const T* from, int64_t step, int n) {
+  for (int i = 0; i < n; ++i) to[i] = from[i * step];
+}
+
 /** The first n elements, 1 <= n <= lanes, of those that lie `step` apart. */
 template <class T>
 ATHANOR_ALWAYS_INLINE Vec<T> load_stepped(const T* from, int64_t step, int n) {
@@ -111,9 +118,33 @@ ATHANOR_ALWAYS_INLINE Vec<T> load_stepped(const T* from, int64_t step, int n) {
     return __builtin_shuffle(first, second, even + (upper & (Index{} + (2 * lanes - last))));
   }
 #endif
-  Vec<T> v = {};
-  for (int i = 0; i < n; ++i) v[i] = from[i * step];
-  return v;
+  alignas(kVectorBytes) T numbers[lanes] = {};
+  gather_numbers(numbers, from, step, n);
+  return load(numbers);
+}
+
+/** Lane `low` and those behind it from the first lanes of v, up to lane `high`; `otherwise` in the rest. */
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> moved_up(const Vec<T>& v, int low, int high, T otherwise) {
+  Vec<T> out = splat(otherwise);
+#if defined(__GNUC__) && !defined(__clang__)
+  typedef decltype(v < v) Index;
+  Index lane;
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes<T>; ++i) lane[i] = i;
+  return __builtin_shuffle(v, out, (lane >= low) & (lane < high) ? lane - low : lane + kLanes<T>);
+#else
+  for (int i = low; i < high; ++i) out[i] = v[i - low];
+  return out;
+#endif
+}
+
+/** The outputs of a row none of whose windows meets padding left or right. */
+ATHANOR_ALWAYS_INLINE Part inside_outputs(const Reach* reaches, int64_t kernel, int64_t out_width) {
+  Part inside(0, out_width);
+  for (int64_t k = 0; k < kernel; ++k)
+    inside = Part(max_of(inside.from, reaches[k].begin), min_of(inside.to, reaches[k].end));
+  return inside.from < inside.to ? inside : Part(out_width, out_width);
 }
 
 /**
@@ -124,29 +155,82 @@ template <class T, class F>
 ATHANOR_ALWAYS_INLINE void window_vectors(const Regular& rows, const Regular& columns, const Reach* reaches, int64_t i,
                                           int64_t j, int n, const T* plane, int64_t height, int64_t sh, int64_t sw,
                                           T otherwise, const F& body) {
-  const int64_t step = columns.stride * sw;
+  const int64_t step = columns.stride * sw, first = j * columns.stride - columns.padding;
   for (int64_t r = 0; r < rows.kernel; ++r) {
     const int64_t h = i * rows.stride - rows.padding + r * rows.dilation;
     if (h < 0 || h >= height) continue;
-    for (int64_t k = 0; k < columns.kernel; ++k) {
+    const T* from = plane + h * sh + first * sw;
+    int64_t column = first;
+    for (int64_t k = 0; k < columns.kernel; ++k, from += columns.dilation * sw, column += columns.dilation) {
       const int low = static_cast<int>(max_of<int64_t>(reaches[k].begin - j, 0));
       const int high = static_cast<int>(min_of<int64_t>(reaches[k].end - j, n));
       if (low >= high) continue;
-      const int64_t column = k * columns.dilation - columns.padding + j * columns.stride;
-      const T* const from = plane + h * sh + column * sw;
-      if (low == 0 && high == n) {
-        body(load_stepped(from, step, n), h, column);
-        continue;
-      }
-      Vec<T> v = splat(otherwise);
-      for (int lane = low; lane < high; ++lane) v[lane] = from[lane * step];
+      Vec<T> v = load_stepped(from + low * step, step, high - low);
+      if (low > 0 || high < n) v = moved_up(v, low, high, otherwise);
       body(v, h, column);
     }
   }
 }
 
-// out, indices (int32, place in the plane) from x. The first of equal values wins; NaN wins over all. A row of outputs
-// is computed together: each place of the window is compared for all of them.
+/**
+ * N vectors of maxima and their places for outputs of row i whose windows meet no padding left or right, from output j
+ * on: several at once, because each comparison waits for the one before it. (N - 1) lanes < count <= N lanes.
+ */
+template <class T, int N>
+__attribute__((noinline)) void max_block(const Regular& rows, const Regular& columns, const T* plane, const View& x,
+                                         int64_t i, int64_t j, int count, T* best, int32_t* place) {
+  constexpr int lanes = kLanes<T>;
+  typedef decltype(Vec<T>{} < Vec<T>{}) Places;  // integers as wide as T
+  typedef decltype(Places{}[0] + 0) Place;
+  const int64_t height = x.shape[2], width = x.shape[3], sh = x.strides[2], sw = x.strides[3];
+  const int64_t step = columns.stride * sw, first = j * columns.stride - columns.padding;
+  const int last = count - (N - 1) * lanes;
+  Places apart;
+#pragma GCC unroll 16
+  for (int lane = 0; lane < lanes; ++lane) apart[lane] = static_cast<Place>(lane);
+  apart *= static_cast<Place>(columns.stride);
+  Vec<T> highest[N];
+  Places where[N];
+  // Where nothing exceeds -infinity, the first place of the window has it.
+#pragma GCC unroll 4
+  for (int v = 0; v < N; ++v) {
+    highest[v] = splat(m::Limits<T>::low);
+    where[v] = apart + static_cast<Place>(first_inside(rows, i) * width + first + v * lanes * columns.stride);
+  }
+  for (int64_t r = 0; r < rows.kernel; ++r) {
+    const int64_t h = i * rows.stride - rows.padding + r * rows.dilation;
+    if (h < 0 || h >= height) continue;
+    for (int64_t k = 0; k < columns.kernel; ++k) {
+      const int64_t column = first + k * columns.dilation;
+      const T* const from = plane + h * sh + column * sw;
+#pragma GCC unroll 4
+      for (int v = 0; v < N; ++v) {
+        const Vec<T> value = load_stepped(from + v * lanes * step, step, v < N - 1 ? lanes : last);
+        const Places wins = ~(value <= highest[v]) & (highest[v] == highest[v]);  // larger, or the first NaN
+        highest[v] = wins ? value : highest[v];
+        where[v] = wins ? apart + static_cast<Place>(h * width + column + v * lanes * columns.stride) : where[v];
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < N; ++v) {
+    const int n = v < N - 1 ? lanes : last;
+    store_n(best + v * lanes, highest[v], n);
+    if constexpr (sizeof(T) == sizeof(int32_t)) {
+      Vec<T> bits;
+      __builtin_memcpy(&bits, &where[v], sizeof bits);
+      T* const to = reinterpret_cast<T*>(place + v * lanes);
+      if (n == lanes)
+        __builtin_memcpy(to, &bits, sizeof bits);
+      else
+        store_n(to, bits, n);
+    } else {
+      for (int lane = 0; lane < n; ++lane) place[v * lanes + lane] = static_cast<int32_t>(where[v][lane]);
+    }
+  }
+}
+
+// out, indices (int32, place in the plane) from x. The first of equal values wins; NaN wins over all.
 template <class T>
 void max_pool(const Call& c) {
   const View &x = c.in[0], &out = c.out[0], &indices = c.out[1];
@@ -154,35 +238,40 @@ void max_pool(const Call& c) {
   const int64_t height = x.shape[2], width = x.shape[3], sh = x.strides[2], sw = x.strides[3];
   const int64_t out_height = out.shape[2], out_width = out.shape[3];
   const Reach* const reaches = find_reaches(c.ctx, columns, width, out_width);
-  int32_t* const first_places = scratch_array<int32_t>(c.ctx, out_width);
-  for (int64_t j = 0; j < out_width; ++j) first_places[j] = static_cast<int32_t>(first_inside(columns, j));
+  const Part inside = inside_outputs(reaches, columns.kernel, out_width);
   parallel_for(c.ctx, plane_count(out), plane_grain(height * width), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const T* from = plane_of<const T>(x, p);
       for (int64_t i = 0; i < out_height; ++i) {
         T* best = out.as<T>() + (p * out_height + i) * out_width;
         int32_t* place = indices.as<int32_t>() + (p * out_height + i) * out_width;
-        // Where nothing exceeds -infinity, the first place of the window has it.
-        // Where nothing exceeds -infinity, the first place of the window has it.
-        const int64_t first_row = first_inside(rows, i) * width;
-        for (int64_t j = 0; j < out_width; j += kLanes<T>) {
-          const int n = static_cast<int>(min_of<int64_t>(kLanes<T>, out_width - j));
-          Vec<T> highest = splat(m::Limits<T>::low);
-          typedef decltype(highest < highest) Places;
-          Places where = {}, apart = {};
-          for (int lane = 0; lane < kLanes<T>; ++lane) {
-            where[lane] = first_row + (lane < n ? first_places[j + lane] : 0);
-            apart[lane] = lane * columns.stride;
-          }
-          window_vectors(rows, columns, reaches, i, j, n, from, height, sh, sw, m::Limits<T>::low,
-                         [&](const Vec<T>& value, int64_t h, int64_t column) {
-                           const Places wins = (value > highest) | ((value != value) & (highest == highest));
-                           highest = wins ? value : highest;
-                           where = wins ? apart + static_cast<decltype(apart[0] + 0)>(h * width + column) : where;
-                         });
-          store_n(best + j, highest, n);
-          for (int lane = 0; lane < n; ++lane) place[j + lane] = static_cast<int32_t>(where[lane]);
+        const auto at_edge = [&](int64_t j) {
+          T highest = m::Limits<T>::low;
+          int64_t where = first_inside(rows, i) * width + first_inside(columns, j);
+          window_places(rows, columns, reaches, i, height, [&](int64_t h, const Reach& reach) {
+            if (j < reach.begin || j >= reach.end) return;
+            const int64_t column = reach.at + (j - reach.begin) * columns.stride;
+            const T value = from[h * sh + column * sw];
+            if (value <= highest || highest != highest) return;
+            highest = value;
+            where = h * width + column;
+          });
+          best[j] = highest;
+          place[j] = static_cast<int32_t>(where);
+        };
+        for (int64_t j = 0; j < inside.from; ++j) at_edge(j);
+        constexpr int lanes = kLanes<T>;
+        for (int64_t j = inside.from; j < inside.to;) {
+          const int count = static_cast<int>(min_of<int64_t>(4 * lanes, inside.to - j));
+          // float64 does without the code of the widest block.
+          const int n = sizeof(T) == 4 && count > 3 * lanes ? count : min_of(count, lanes);
+          if (n > lanes)
+            max_block<T, sizeof(T) == 4 ? 4 : 1>(rows, columns, from, x, i, j, n, best + j, place + j);
+          else
+            max_block<T, 1>(rows, columns, from, x, i, j, n, best + j, place + j);
+          j += n;
         }
+        for (int64_t j = inside.to; j < out_width; ++j) at_edge(j);
       }
     }
   });

@@ -4,6 +4,7 @@ import {
   conv2d,
   convTranspose1d,
   convTranspose2d,
+  nn,
   tensor,
   zeros,
 } from '../../../lib/index.js';
@@ -85,6 +86,26 @@ const forward = withBias(
   ([, weight]) => weight[0],
 );
 
+// What follows a convolution, all ways in turn. The kernels know from the numbers in front that nothing drawn here is a
+// packed weight, and use the weight itself; packed ones are compared with it in test/unit/nn-prepare.test.ts.
+const fused = settings.flatMap((s, i): Case[] =>
+  [0, 1].map((k) => {
+    const [relu, packed, biased, residual] = [1, 2, 4, 8].map((bit) => (((3 * i + 5 * k) % 16) & bit) !== 0);
+    const shapes = [
+      s[0],
+      s[1],
+      ...(packed ? [[21]] : []),
+      ...(biased ? [[s[1][0]]] : []),
+      ...(residual ? [outputOf(s)] : []),
+    ];
+    return { inputs: shapes.map((shape) => ({ shape })), attrs: { ...sweepOf(s[2]), relu, packed, biased, residual } };
+  }),
+);
+
+const packs = settings.map(
+  (s): Case => ({ inputs: [{ shape: s[1] }], attrs: { ...sweepOf(s[2]), columns: outputOf(s)[3] } }),
+);
+
 // The transpose takes the output's shape back to x's: what the floor of the division dropped is its output padding.
 const transposed = withBias(
   settings,
@@ -115,6 +136,8 @@ const weightGradients = settings.map((s): Case => {
 
 export const cases: Record<string, Case[]> = {
   conv2d: forward,
+  conv2dFused: fused,
+  conv2dPack: [...packs, { inputs: [{ shape: [70, 3, 2, 2] }], attrs: { ...plain, columns: 5 } }],
   convTranspose2d: [
     ...transposed,
     // Longer than any convolution would come back from: the last rows are bias alone.
@@ -135,6 +158,16 @@ export const errors: ErrorCase[] = [
     call: conv([1, 3, 8, 8], [6, 1, 5, 5]),
     message:
       "conv2d: x must have 1 channels (weight's second size times groups): x is [1, 3, 8, 8], weight is [6, 1, 5, 5], groups 1",
+  },
+  {
+    name: 'activation',
+    call: conv([1, 1, 4, 4], [1, 1, 1, 1], { activation: 'tanh' as never }),
+    message: 'conv2d: activation must be \'relu\' or null: "tanh"',
+  },
+  {
+    name: 'residual of another shape',
+    call: () => new nn.Conv2d(1, 2, 3).forward(zeros([1, 1, 4, 4]), { residual: zeros([1, 2, 4, 4]) }),
+    message: 'conv2d: residual must be [1, 2, 2, 2], like the output: [1, 2, 4, 4]',
   },
   { name: 'rank of x', call: conv([8, 8], [6, 1, 5, 5]), message: 'conv2d: x must be [N, C, H, W]: x is [8, 8]' },
   { name: 'rank of weight', call: conv([1, 1, 8, 8], [6, 5, 5]), message: 'conv2d: weight must have 4 dimensions' },

@@ -23,6 +23,7 @@ const settings: [x: number[], w: Partial<Windows>, out: number[]][] = [
   // Rows of outputs longer than a vector, and parts of one.
   [[1, 1, 4, 70], {}, [2, 35]],
   [[1, 2, 6, 37], { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [3, 19]],
+  [[1, 1, 3, 270], { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [2, 135]],
   [[1, 1, 3, 55], { kernel: [1, 3], stride: [1, 3] }, [3, 18]],
 ];
 

@@ -1,0 +1,119 @@
+// Who reads what a layer makes, seen by running a model once.
+import { runIn } from '../context.js';
+import { tidy } from '../memory.js';
+import type { Storage } from '../storage.js';
+import { Tensor } from '../tensor.js';
+import type { Tracer } from '../tracer.js';
+import { Conv1d, Conv2d } from './conv.js';
+import { Linear } from './linear.js';
+import type { AnyModule, Module } from './module.js';
+
+/** Layers that end with a sum, which another layer may become part of. */
+export type Affine = Conv1d | Conv2d | Linear;
+
+export const isAffine = (m: AnyModule): m is Affine =>
+  m instanceof Conv1d || m instanceof Conv2d || m instanceof Linear;
+
+/** What was seen of the layers while the model ran once. */
+class Sightings implements Tracer {
+  /** Who made the memory of a tensor. */
+  private readonly makers = new Map<Storage, Affine>();
+  /** By layer, who read what it made; null: something that is no follower. */
+  private readonly readers = new Map<Affine, Set<AnyModule | null>>();
+  /** By follower, whose results it read; null: another tensor. */
+  private readonly sources = new Map<AnyModule, Set<Affine | null>>();
+  private readonly open: AnyModule[] = [];
+
+  /** `follows` says which modules are followers. */
+  constructor(private readonly follows: (m: AnyModule) => boolean) {}
+
+  call(_op: unknown, inputs: readonly unknown[]): number {
+    const inside = this.open[this.open.length - 1];
+    for (const x of inputs) {
+      const maker = x instanceof Tensor ? this.makers.get(x.storage) : undefined;
+      if (maker !== undefined)
+        this.readers.get(maker)?.add(inside !== undefined && this.follows(inside) ? inside : null);
+    }
+    return 0;
+  }
+  recorded(): void {}
+  backward(): () => void {
+    return () => {};
+  }
+  forward(): () => void {
+    return () => {};
+  }
+
+  /** Watches a module's forward until the function returned is called. */
+  watch(module: AnyModule): () => void {
+    const own = Object.getOwnPropertyDescriptor(module, 'forward');
+    const { forward } = module;
+    const watched = (...inputs: unknown[]): unknown => {
+      const [x] = inputs;
+      if (this.follows(module) && x instanceof Tensor) {
+        this.sources.set(module, (this.sources.get(module) ?? new Set()).add(this.makers.get(x.storage) ?? null));
+      }
+      this.open.push(module);
+      try {
+        const out = (forward as (...given: unknown[]) => unknown).apply(module, inputs);
+        if (isAffine(module)) this.made(module, out as Tensor);
+        return out;
+      } finally {
+        this.open.pop();
+      }
+    };
+    Object.defineProperty(module, 'forward', { value: watched, configurable: true, writable: true });
+    return () => {
+      if (own === undefined) delete (module as Partial<AnyModule>).forward;
+      else Object.defineProperty(module, 'forward', own);
+    };
+  }
+
+  private made(layer: Affine, out: Tensor): void {
+    this.makers.set(out.storage, layer);
+    if (!this.readers.has(layer)) this.readers.set(layer, new Set());
+  }
+
+  /** What the model gives back is read by whoever called it. */
+  returned(value: unknown, seen = new Set<unknown>()): void {
+    if (value instanceof Tensor) {
+      const maker = this.makers.get(value.storage);
+      if (maker !== undefined) this.readers.get(maker)?.add(null);
+    } else if (typeof value === 'object' && value !== null && !seen.has(value)) {
+      seen.add(value);
+      for (const item of Object.values(value)) this.returned(item, seen);
+    }
+  }
+
+  /** Followers that read nothing but what one layer made, which nothing else read. */
+  pairs(): [Affine, AnyModule][] {
+    return [...this.sources].flatMap(([follower, sources]): [Affine, AnyModule][] => {
+      const [layer] = sources;
+      if (sources.size !== 1 || layer === null) return [];
+      const readers = this.readers.get(layer);
+      return readers?.size === 1 && readers.has(follower) ? [[layer, follower]] : [];
+    });
+  }
+}
+
+/**
+ * Layers that end with a sum, each with a follower that reads nothing but that sum, which nobody else reads: seen by
+ * running the model on the inputs.
+ */
+export function seePairs<F extends AnyModule, Inputs extends readonly unknown[]>(
+  model: Module<Inputs, unknown>,
+  inputs: Inputs,
+  follows: (m: AnyModule) => m is F,
+): [Affine, F][] {
+  const seen = new Sightings(follows);
+  const unwatch = model
+    .modules()
+    .filter((m) => isAffine(m) || follows(m))
+    .map((m) => seen.watch(m));
+  try {
+    runIn({ grad: false, tracer: seen }, () => tidy(() => seen.returned(model.forward(...inputs))));
+  } finally {
+    for (const undo of unwatch) undo();
+  }
+  return (seen.pairs() as [Affine, F][]).filter(([layer]) => layer.activation === null);
+}
