@@ -47,6 +47,8 @@ const special: Readonly<Record<string, Work>> = {
   permutation: (_, { shape }) => athanor.permutation((shape as number[])[0]),
   dropout: ([x], { p }) => athanor.dropout(x, { p: p as number }),
   batchNorm: ([x, weight, bias]) => athanor.batchNorm(x, null, null, weight, bias, { training: true }),
+  batchNormAddRelu: ([x, weight, bias, residual]) =>
+    athanor.batchNorm(x, null, null, weight, bias, { training: true, residual, activation: 'relu' }),
   batchNormInference: ([x, mean, variance, weight, bias]) => athanor.batchNorm(x, mean, variance, weight, bias),
   rmsNorm: ([x, weight]) => athanor.rmsNorm(x, [x.shape[x.ndim - 1]], weight),
   groupNorm: ([x, weight, bias], { groups }) => athanor.groupNorm(x, groups as number, weight, bias),

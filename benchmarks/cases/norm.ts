@@ -25,6 +25,19 @@ function batchNorm(shape: readonly number[], quick = false, gradient?: number): 
   };
 }
 
+/** The end of a residual block. */
+function joined(shape: readonly number[], gradient?: number): Case {
+  const channels = { shape: [shape[1]] };
+  return {
+    group: 'norm',
+    name: `batchNorm ${times(shape)}, training, plus residual, relu${gradient === undefined ? '' : ': gradients'}`,
+    work: 'batchNormAddRelu',
+    inputs: [{ shape }, channels, channels, { shape }],
+    quick: true,
+    gradient,
+  };
+}
+
 function inference(shape: readonly number[], quick = false): Case {
   const channels = { shape: [shape[1]] };
   const inputs = [{ shape }, channels, { shape: [shape[1]], low: 0.5, high: 2 }, channels, channels];
@@ -52,6 +65,8 @@ export const cases: readonly Case[] = [
   rmsNorm([4096, 768], -1),
   groupNorm([32, 64, 28, 28], 8),
   groupNorm([32, 64, 28, 28], 8, -1),
+  joined([128, 16, 32, 32]),
+  joined([128, 16, 32, 32], -1),
   ...[
     [128, 16, 32, 32],
     [128, 64, 8, 8],

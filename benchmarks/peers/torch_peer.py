@@ -95,6 +95,7 @@ SPECIAL = {
     "dropout": lambda o: lambda x: F.dropout(x, o["p"]),
     "layerNorm": lambda o: lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b),
     "batchNorm": lambda o: lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+    "batchNormAddRelu": lambda o: lambda x, w, b, r: F.relu(F.batch_norm(x, None, None, w, b, training=True) + r),
     "batchNormInference": lambda o: lambda x, m, v, w, b: F.batch_norm(x, m, v, w, b),
     "crossEntropy": lambda o: lambda x, t: F.cross_entropy(x, t),
     "nllLoss": lambda o: lambda x, t: F.nll_loss(x, t),

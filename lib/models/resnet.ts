@@ -35,10 +35,15 @@ function shortcut(inputs: number, outputs: number, stride: number, options: Laye
   return new Sequential(conv(inputs, outputs, 1, stride, options), norm(outputs, options));
 }
 
-/** relu(norm(conv(x)) + past); in one pass where the norm has become part of the convolution: see prepareInference. */
+/**
+ * relu(norm(conv(x)) + past): training, the norm does it in its own passes; where it has become part of the convolution,
+ * see prepareInference, that one does. Else the norm is told nothing, so that it may become part of it.
+ */
 function joined(conv: Conv2d, norm: Module, x: Tensor, past: Tensor): Tensor {
-  if (norm instanceof Identity) return conv.forward(x, { residual: past, activation: 'relu' });
-  return norm.forward(conv.forward(x)).add(past).relu();
+  const then = { residual: past, activation: 'relu' } as const;
+  if (norm instanceof Identity) return conv.forward(x, then);
+  const y = conv.forward(x);
+  return norm instanceof BatchNorm2d && norm.training ? norm.forward(y, then) : norm.forward(y).add(past).relu();
 }
 
 /** y = relu(x + bn2(conv2(relu(bn1(conv1(x)))))), both convolutions 3x3, the first with the stride. [N, C, H, W]. */

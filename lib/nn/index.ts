@@ -26,6 +26,7 @@ export { type AnyModule, Module } from './module.js';
 export {
   BatchNorm1d,
   BatchNorm2d,
+  type BatchNormFollowing,
   type BatchNormOptions,
   LayerNorm,
   type LayerNormOptions,

@@ -27,6 +27,14 @@ export interface BatchNormOptions extends LayerOptions {
   readonly activation?: 'relu' | null;
 }
 
+/** What a batch norm's forward may do to its result in the same pass over memory: a residual is added, then relu. */
+export interface BatchNormFollowing {
+  /** Shaped like the input. */
+  readonly residual?: Tensor | null;
+  /** Default: the layer's own. */
+  readonly activation?: 'relu' | null;
+}
+
 const defaults = { eps: 1e-5, momentum: 0.1, affine: true, trackRunningStats: true, activation: null };
 
 abstract class BatchNorm extends Module {
@@ -85,19 +93,23 @@ abstract class BatchNorm extends Module {
   /** @internal The shapes taken, as a message shows them, and whether `shape` is one of them. */
   protected abstract takes(shape: Shape): { readonly what: string; readonly fits: boolean };
 
-  forward(x: Tensor): Tensor {
+  /** `then`: what follows in the same pass over memory. */
+  forward(x: Tensor, then: BatchNormFollowing = {}): Tensor {
     const { name } = this.constructor;
     if (!(x instanceof Tensor)) fail(name, 'the input must be a tensor', show(x));
+    checkOptions(name, then, ['residual', 'activation']);
     const { what, fits } = this.takes(x.shape);
     if (!fits) fail(name, `the input must be ${what}`, formatShape(x.shape));
-    const { eps, momentum, weight, bias, runningMean, runningVar, numBatchesTracked, activation } = this;
+    const { eps, momentum, weight, bias, runningMean, runningVar, numBatchesTracked } = this;
+    const { residual = null, activation = this.activation } = then;
+    const following = { residual, activation };
     if (runningMean === null || runningVar === null || numBatchesTracked === null) {
-      return batchNorm(x, null, null, weight, bias, { training: true, eps, activation });
+      return batchNorm(x, null, null, weight, bias, { training: true, eps, ...following });
     }
-    if (!this.training) return batchNorm(x, runningMean, runningVar, weight, bias, { eps, activation });
+    if (!this.training) return batchNorm(x, runningMean, runningVar, weight, bias, { eps, ...following });
     // A mean over all batches moves by 1 / count; the count is not read, only computed with.
     const share = momentum ?? shareOfNext(numBatchesTracked, runningMean);
-    const how = { training: true, eps, momentum: share, activation };
+    const how = { training: true, eps, momentum: share, ...following };
     const out = batchNorm(x, runningMean, runningVar, weight, bias, how);
     numBatchesTracked.add_(1);
     return out;

@@ -51,7 +51,9 @@ class Sightings implements Tracer {
     const watched = (...inputs: unknown[]): unknown => {
       const [x] = inputs;
       if (this.follows(module) && x instanceof Tensor) {
-        this.sources.set(module, (this.sources.get(module) ?? new Set()).add(this.makers.get(x.storage) ?? null));
+        // One that is told more than its input does more than a layer can take over.
+        const maker = inputs.length > 1 ? null : (this.makers.get(x.storage) ?? null);
+        this.sources.set(module, (this.sources.get(module) ?? new Set()).add(maker));
       }
       this.open.push(module);
       try {

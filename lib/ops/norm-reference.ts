@@ -53,20 +53,24 @@ export function statisticsOf(
   };
 }
 
-/** (x - mean) / sqrt(variance + eps) weight + bias, and its relu where asked. Statistics are one number for each group. */
+/**
+ * (x - mean) / sqrt(variance + eps) weight + bias, plus the residual where there is one, and its relu where asked.
+ * Statistics are one number for each group.
+ */
 export function normalized(x: RefArray, layout: Layout, parts: Parts, { eps, relu }: Formula): RefArray {
-  const { mean, variance, weight, bias } = parts;
+  const { mean, variance, weight, bias, residual } = parts;
   const groups = groupNumbers(x.shape, layout.together);
   const parameters = groupNumbers(x.shape, layout.shared);
   const data = x.data.map((v, i) => {
     const y = (v - numberOf(mean, groups[i])) / Math.sqrt(numberOf(variance, groups[i]) + eps);
-    const out = y * numberOf(weight, parameters[i]) + numberOf(bias, parameters[i]);
+    const past = residual === undefined ? 0 : residual.data[i];
+    const out = y * numberOf(weight, parameters[i]) + numberOf(bias, parameters[i]) + past;
     return relu && out < 0 ? 0 : out;
   });
   return { shape: x.shape, data };
 }
 
-/** The gradients of x, weight and bias. */
+/** The gradients of x, weight and bias, and of a residual. */
 export function gradients(layout: Layout, parts: Parts, formula: Formula, centred: boolean): RefArray[] {
   const { x, weight, mean, variance } = parts;
   const parameters = groupNumbers(x.shape, layout.shared);
@@ -92,5 +96,6 @@ export function gradients(layout: Layout, parts: Parts, formula: Formula, centre
     { shape: x.shape, data: gx },
     { shape: weight.shape, data: sums((i) => g[i] * y[i]) },
     { shape: weight.shape, data: sums((i) => g[i]) },
+    { shape: x.shape, data: Float64Array.from(g) },
   ];
 }

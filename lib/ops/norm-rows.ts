@@ -43,6 +43,8 @@ interface Kind {
   readonly centred: boolean;
   /** Whether a relu may follow: its mask is computed again in the gradient, from the bias too. */
   readonly masks: boolean;
+  /** Another tensor is added to the result, before the relu. */
+  readonly adds?: boolean;
 }
 
 /** A single number serves all elements and has no axes to put in. */
@@ -62,16 +64,22 @@ const named = <T>(names: readonly string[], values: readonly T[]): Readonly<Reco
 
 const zero: RefArray = { shape: [], data: Float64Array.of(0) };
 
+function checkResidual(op: string, x: Meta, residual: Meta | undefined): void {
+  if (residual === undefined || sameShape(residual.shape, x.shape)) return;
+  fail(op, 'the residual must have the shape of x', `${formatShape(residual.shape)} and ${formatShape(x.shape)}`);
+}
+
 function sumOf(terms: readonly (Tensor | null)[]): Tensor | null {
   return terms.reduce((sum, t) => (sum === null ? t : t === null ? sum : sum.add(t)), null);
 }
 
 /** The row of a normalisation, and that of its gradient. */
 function normRow(kind: Kind): Op<Normalized> {
-  const { name, centred, masks } = kind;
+  const { name, centred, masks, adds = false } = kind;
   const statistics = centred ? ['mean', 'variance'] : ['variance'];
   const parameters = centred ? ['weight', 'bias'] : ['weight'];
-  const saved = ['x', 'weight', ...(masks ? ['bias'] : []), ...statistics];
+  const past = adds ? ['residual'] : [];
+  const saved = ['x', 'weight', ...(masks ? ['bias'] : []), ...statistics, ...past];
   const layoutOf = (op: string, x: Meta, attrs: Normalized) => {
     if (x.shape.length < kind.axes(attrs)) fail(op, 'x has too few axes', formatShape(x.shape));
     return kind.layout(x.shape, attrs);
@@ -79,45 +87,50 @@ function normRow(kind: Kind): Op<Normalized> {
   const gradient: Op<Normalized> = defineOp<Normalized>({
     name: `${name}Grad`,
     inputs: ['g', ...saved],
-    outputs: ['gx', 'gw', ...(centred ? ['gb'] : [])],
+    outputs: ['gx', 'gw', ...(centred ? ['gb'] : []), ...(adds ? ['gr'] : [])],
     infer: (inputs, attrs) => {
       const [, x, weight] = inputs;
       const layout = layoutOf(`${name}Grad`, x, attrs);
       const dtype = checkDTypes(`${name}Grad`, 'floats', inputs);
       checkParameters(`${name}Grad`, x, layout, inputs.slice(2, masks ? 4 : 3));
       const shape = reducedShape(x.shape, layout.together, true);
-      for (const m of inputs.slice(masks ? 4 : 3)) {
+      const first = masks ? 4 : 3;
+      for (const m of inputs.slice(first, first + statistics.length)) {
         if (!sameShape(m.shape, shape))
           fail(`${name}Grad`, `statistics must be ${formatShape(shape)}`, formatShape(m.shape));
       }
       if (!sameShape(inputs[0].shape, x.shape)) {
         fail(`${name}Grad`, 'g and x differ in shape', `${formatShape(inputs[0].shape)} and ${formatShape(x.shape)}`);
       }
-      return [{ shape: x.shape, dtype }, ...parameters.map(() => ({ shape: weight.shape, dtype }))];
+      const like = { shape: x.shape, dtype };
+      checkResidual(`${name}Grad`, x, adds ? inputs[inputs.length - 1] : undefined);
+      return [like, ...parameters.map(() => ({ shape: weight.shape, dtype })), ...past.map(() => like)];
     },
     pack: (attrs, [, x]) => kind.pack(attrs, x.shape),
     save: ['g', ...saved],
     vjp: {
-      joint: (_g, operands, { attrs, gs: [u, v, z = null] }) => {
-        const to = secondOrder(kind, gradient, attrs, operands, [u, v, z]);
+      joint: (_g, operands, { attrs, gs: [u, v, z = null, r = null] }) => {
+        const to = secondOrder(kind, gradient, attrs, operands, [u, v, z, r]);
         return ['g', ...saved].map((input) => to[input] ?? null);
       },
     },
     ref: (inputs, attrs) => {
       const parts: Parts = { mean: zero, ...named(['g', ...saved], inputs) };
-      return gradients(kind.layout(parts.x.shape, attrs), parts, attrs, centred).slice(0, 1 + parameters.length);
+      const [gx, gw, gb, gr] = gradients(kind.layout(parts.x.shape, attrs), parts, attrs, centred);
+      return [gx, gw, ...(centred ? [gb] : []), ...(adds ? [gr] : [])];
     },
     cost: costPerElement(10),
   });
   return defineOp<Normalized>({
     name,
-    inputs: ['x', ...parameters],
+    inputs: ['x', ...parameters, ...past],
     outputs: ['out', ...statistics],
     infer: (inputs, attrs) => {
       const [x] = inputs;
       const layout = layoutOf(name, x, attrs);
       const dtype = checkDTypes(name, 'floats', inputs);
-      checkParameters(name, x, layout, inputs.slice(1));
+      checkParameters(name, x, layout, inputs.slice(1, 1 + parameters.length));
+      checkResidual(name, x, inputs[1 + parameters.length]);
       const shape = reducedShape(x.shape, layout.together, true);
       return [{ shape: x.shape, dtype }, ...statistics.map(() => ({ shape, dtype }))];
     },
@@ -130,16 +143,16 @@ function normRow(kind: Kind): Op<Normalized> {
         const [g, gVariance = null] = [gs[0], gs[statistics.length]];
         const gMean = centred ? gs[1] : null;
         const given = saved.map((input) => operands[input]);
-        const [gx, ...rest] = g === null ? parameters.map(() => null) : applyAll(gradient, [g, ...given], attrs);
+        const [gx, ...rest] = g === null ? [] : applyAll(gradient, [g, ...given], attrs);
         const n = together.reduce((count, d) => count * x.shape[d], 1);
         const terms = [gx ?? null];
         if (gMean !== null) terms.push(gMean.mul(1 / n).expand(x.shape));
         if (gVariance !== null) terms.push((centred ? x.sub(mean) : x).mul(gVariance.mul(2 / n)));
-        return [sumOf(terms), ...parameters.map((_, i) => rest[i] ?? null)];
+        return [sumOf(terms), ...[...parameters, ...past].map((_, i) => rest[i] ?? null)];
       },
     },
     ref: (inputs, attrs) => {
-      const parts: Parts = { bias: zero, ...named(['x', ...parameters], inputs) };
+      const parts: Parts = { bias: zero, ...named(['x', ...parameters, ...past], inputs) };
       const layout = kind.layout(parts.x.shape, attrs);
       const s = statisticsOf(parts.x, layout, centred);
       const out = normalized(parts.x, layout, { ...parts, ...s }, attrs);
@@ -151,16 +164,16 @@ function normRow(kind: Kind): Op<Normalized> {
 
 /**
  * The gradients of a gradient. With y = (x - mean) r, h = g weight, M the mean over what is normalised together and
- * P(h) = h - M(h) - y M(h y): gx = r P(h), gw = sum of g y, gb = sum of g; u, v, z are what flows to them. P is its own
- * transpose, so what flows to h is the gradient row again, applied to u. Without a mean P has no M(h); behind a relu g is 0
+ * P(h) = h - M(h) - y M(h y): gx = r P(h), gw = sum of g y, gb = sum of g; u, v, z are what flows to them, r what flows to
+ * the gradient of a residual, which is g. P is its own transpose, so what flows to h is the gradient row again, applied to u. Without a mean P has no M(h); behind a relu g is 0
  * where that gave 0.
  */
 function secondOrder(
-  { layout: layoutOf, centred, masks }: Kind,
+  { layout: layoutOf, centred, masks, adds = false }: Kind,
   gradient: Op<Normalized>,
   attrs: Normalized,
-  { g: given, x, weight, bias, mean, variance }: Saved,
-  [u, v, z]: readonly (Tensor | null)[],
+  { g: given, x, weight, bias, mean, variance, residual }: Saved,
+  [u, v, z, r]: readonly (Tensor | null)[],
 ): Record<string, Tensor | null> {
   const layout = layoutOf(x.shape, attrs);
   const averaged = (t: Tensor) => t.mean(layout.together, { keepDims: true });
@@ -169,7 +182,11 @@ function secondOrder(
   const centre = centred ? x.sub(mean) : x;
   const y = centre.mul(root);
   const w = widened(weight, layout);
-  const mask = attrs.relu ? y.mul(w).add(widened(bias, layout)).gt(0).cast(x.dtype) : null;
+  const before = () => {
+    const out = y.mul(w).add(widened(bias, layout));
+    return adds ? out.add(residual) : out;
+  };
+  const mask = attrs.relu ? before().gt(0).cast(x.dtype) : null;
   const masked = (t: Tensor | null) => (mask === null || t === null ? t : t.mul(mask));
   const g = masked(given) as Tensor;
   const toG: (Tensor | null)[] = [];
@@ -180,7 +197,8 @@ function secondOrder(
     const h = g.mul(w);
     const statistics: Operand[] = centred ? [mean, variance] : [variance];
     const plain = { ...attrs, relu: false };
-    const d = applyAll(gradient, [u, x, 1, ...(masks ? [0] : []), ...statistics], plain)[0];
+    const nothing = adds ? [residual] : []; // without a relu it is not looked at
+    const d = applyAll(gradient, [u, x, 1, ...(masks ? [0] : []), ...statistics, ...nothing], plain)[0];
     const meanHy = averaged(h.mul(y));
     const direct = y.mul(meanHy);
     toG.push(d.mul(w));
@@ -200,6 +218,7 @@ function secondOrder(
     toY.push(wide.mul(g));
   }
   if (z !== null) toG.push(widened(z, layout).expand(x.shape));
+  if (r !== null) toG.push(r);
   const slope = sumOf(toY);
   const flowing = masked(sumOf(toG));
   if (slope === null) return { g: flowing, weight: toWeight };
@@ -220,6 +239,17 @@ export const batchNormOp: Op<Normalized> = normRow({
   pack: packChannels,
   centred: true,
   masks: true,
+});
+
+/** The same with a residual of the shape of x added to the result, before the relu. */
+export const batchNormAddOp: Op<Normalized> = normRow({
+  name: 'batchNormAdd',
+  axes: () => 2,
+  layout: channels,
+  pack: packChannels,
+  centred: true,
+  masks: true,
+  adds: true,
 });
 
 /** The last axes by their own statistics. */

@@ -6,7 +6,15 @@ import { checkInteger, formatShape, numel, type Shape, sameShape } from '../shap
 import { Tensor } from '../tensor.js';
 import { asFloat, checkFlag, checkObject, checkTensor } from './axes.js';
 import { firstOf } from './make/operands.js';
-import { batchNormEvalOp, batchNormOp, groupNormOp, layerNormOp, moveRunning, rmsNormOp } from './norm-rows.js';
+import {
+  batchNormAddOp,
+  batchNormEvalOp,
+  batchNormOp,
+  groupNormOp,
+  layerNormOp,
+  moveRunning,
+  rmsNormOp,
+} from './norm-rows.js';
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
@@ -19,6 +27,8 @@ export interface BatchNormOptions {
   readonly eps?: number;
   /** 'relu': max(0, y) comes out, in the same pass over memory, forward and backward. Default null: y itself. */
   readonly activation?: 'relu' | null;
+  /** Added to what is normalised, before the activation; of the shape and dtype of x. Default null: nothing. */
+  readonly residual?: Tensor | null;
 }
 
 function checkEps(op: string, eps: unknown): number {
@@ -68,11 +78,26 @@ function move(
   for (const t of made) t.dispose();
 }
 
+function checkResidual(op: string, t: Tensor | null | undefined, x: Tensor): Tensor | null {
+  const residual = checkVector(op, 'residual', t, x.shape);
+  if (residual !== null && residual.dtype !== x.dtype) {
+    fail(op, 'the residual must have the dtype of x', `${residual.dtype} and ${x.dtype}`);
+  }
+  return residual;
+}
+
+/** The rest, in passes of its own: the sum with a residual, where there is one, and the activation of that. */
+function joined(out: Tensor, residual: Tensor | null, activation: 'relu' | null): Tensor {
+  if (residual === null) return out;
+  const sum = out.add(residual);
+  return activation === 'relu' ? sum.relu() : sum;
+}
+
 /**
  * Normalises each channel (axis 1 of [N, C, ...]): y = (x - mean) / sqrt(variance + eps) weight + bias. In training mean
  * and (biased) variance are those of the batch, and the running statistics, where given, move towards them (the variance
  * by its unbiased estimate); otherwise the running statistics are used. Weight, bias and both statistics are [C]. With
- * `activation: 'relu'` what is below 0 becomes 0. Throws when training sees one value a channel, or evaluation has no
+ * `activation: 'relu'` what is below 0 becomes 0; a `residual` is added before that. Throws when training sees one value a channel, or evaluation has no
  * statistics. Ioffe and Szegedy, arXiv:1502.03167.
  */
 export function batchNorm(
@@ -96,22 +121,29 @@ export function batchNorm(
   const eps = checkEps(op, options.eps ?? 1e-5);
   const activation = options.activation ?? null;
   if (activation !== null && activation !== 'relu') fail(op, "activation must be 'relu' or null", show(activation));
-  const attrs = { eps, last: 0, relu: activation === 'relu' };
+  const residual = checkResidual(op, options.residual, input);
+  // A row for each pixel has no planes to go along: there the sum is a pass of its own.
+  const adds = residual !== null && options.training === true && x.ndim > 2;
+  const relu = activation === 'relu' && (residual === null || adds);
+  const attrs = { eps, last: 0, relu };
   const momentum = options.momentum ?? 0.1;
   if (!(momentum instanceof Tensor) && !(typeof momentum === 'number' && momentum >= 0 && momentum <= 1)) {
     fail(op, 'momentum must be a number from 0 to 1', show(momentum));
   }
   if (!checkFlag(op, 'training', options.training ?? false)) {
     if (mean === null || variance === null) return fail(op, 'evaluation needs running statistics', 'none');
-    return apply(batchNormEvalOp, [input, mean.cast(input.dtype), variance.cast(input.dtype), scale, shift], attrs);
+    const given = [input, mean.cast(input.dtype), variance.cast(input.dtype), scale, shift];
+    return joined(apply(batchNormEvalOp, given, attrs), residual, activation);
   }
   const count = x.size / Math.max(1, x.shape[1]);
   if (count <= 1) fail(op, 'training needs more than one value a channel', formatShape(x.shape));
-  const [out, batchMean, batchVariance] = applyAll(batchNormOp, [input, scale, shift], attrs);
+  const [out, batchMean, batchVariance] = adds
+    ? applyAll(batchNormAddOp, [input, scale, shift, residual], attrs)
+    : applyAll(batchNormOp, [input, scale, shift], attrs);
   if (mean !== null || variance !== null) {
     move([mean, variance], [batchMean, batchVariance], momentum, count / (count - 1));
   }
-  return firstOf([out, batchMean, batchVariance]);
+  return joined(firstOf([out, batchMean, batchVariance]), adds ? null : residual, activation);
 }
 
 /** The sizes of the last axes of x that are normalised over. */

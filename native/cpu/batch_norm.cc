@@ -1,5 +1,6 @@
-// Batch normalisation of [N, C, ...]: each channel by its own mean and variance (batchNorm), by given ones
-// (batchNormEval), and the gradients of the former. attrs: eps, whether a relu follows.
+// Batch normalisation of [N, C, ...]: each channel by its own mean and variance (batchNorm), the same with a residual
+// added to the result (batchNormAdd), by given ones (batchNormEval), and the gradients of the former two. attrs: eps,
+// whether a relu follows.
 // Threads share the items. Each goes through its own in the order of memory, adding to the sums of all channels, and in
 // a second pass back, so that what is left in the caches comes first. (Channel by channel the second pass would find
 // all in a cache, but planes that lie a power of two apart compete for few places there, and each plane is a new page:
@@ -40,7 +41,7 @@ ATHANOR_ALWAYS_INLINE void two_passes(Context* ctx, const Planes& s, LaneSums<T>
   by_shares(ctx, s, shares, [&](int64_t, const Part& p) { apply(p); });
 }
 
-// in: x, weight, bias; out: out, mean, (biased) variance
+// in: x, weight, bias, and the residual where there is one; out: out, mean, (biased) variance
 template <class T>
 void batch_norm_of(const Call& c) {
   const Planes s(c.in[0]);
@@ -48,6 +49,7 @@ void batch_norm_of(const Call& c) {
   const T *weight = dense_parameter<T>(c, c.in[1], s.channels), *bias = dense_parameter<T>(c, c.in[2], s.channels);
   const DenseOutput<T> out(c, c.out[0]), means(c, c.out[1]), variances(c, c.out[2]);
   T *to = out.data(), *mean = means.data(), *variance = variances.data();
+  const T* const residual = c.n_in > 3 ? dense_view(c, c.in[3]).template as<const T>() : nullptr;
   const int64_t count = s.items * s.plane;
   T* origin = scratch_array<T>(c.ctx, s.channels);
   auto* affine = scratch_array<Affine<T>>(c.ctx, s.channels);
@@ -60,7 +62,7 @@ void batch_norm_of(const Call& c) {
     mean[k] = static_cast<T>(m.mean), variance[k] = static_cast<T>(m.variance);
     affine[k] = Affine<T>::of(mean[k], m.variance, weight[k], bias[k], c.attrs[0], c.attrs[1] != 0);
   };
-  if (s.plane == 1) {
+  if (s.plane == 1 && residual == nullptr) {
     forward_columns<T>(c.ctx, s, to, x, origin, find_origin, know, affine);
   } else {
     auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * count_shares(c.ctx, s));
@@ -69,7 +71,12 @@ void batch_norm_of(const Call& c) {
       p.rows(s, [&](int64_t k, int64_t at, int64_t n) { add_deviations(n, x + at, origin[k], of[k]); });
     };
     const auto apply = [&](const Part& p) {
-      p.rows_back(s, [&](int64_t k, int64_t at, int64_t n) { affine[k].row(n, to + at, x + at); });
+      if (residual == nullptr)
+        p.rows_back(s, [&](int64_t k, int64_t at, int64_t n) { affine[k].row(n, to + at, x + at); });
+      else
+        p.rows_back(s, [&](int64_t k, int64_t at, int64_t n) {
+          affine_sum_row(n, to + at, x + at, residual + at, Upstream<T>(affine[k]));
+        });
     };
     two_passes(c.ctx, s, sums, find_origin, add, know, apply);
   }
@@ -101,15 +108,27 @@ void batch_norm_eval_of(const Call& c) {
   out.store(c.ctx);
 }
 
-// in: g, x, weight, bias, mean, variance; out: gx, and the gradients of weight and bias, one number where they are one
+/** The same without a relu. */
+template <class T>
+const Affine<T>* without_floor(Context* ctx, const Affine<T>* affine, int64_t channels) {
+  auto* const plain = scratch_array<Affine<T>>(ctx, channels);
+  for (int64_t k = 0; k < channels; ++k)
+    plain[k] = {affine[k].mean, affine[k].scale, affine[k].shift, floor_of<T>(false)};
+  return plain;
+}
+
+// in: g, x, weight, bias, mean, variance, and the residual where there is one; out: gx, and the gradients of weight and
+// bias, one number where they are one, and that of the residual
 template <class T>
 void batch_norm_gradient(const Call& c) {
   const Planes s(c.in[1]);
   const T *g = dense_view(c, c.in[0]).template as<const T>(), *x = dense_view(c, c.in[1]).template as<const T>();
   const T *weight = dense_parameter<T>(c, c.in[2], s.channels), *bias = dense_parameter<T>(c, c.in[3], s.channels);
   const T *mean = dense_parameter<T>(c, c.in[4], s.channels), *variance = dense_parameter<T>(c, c.in[5], s.channels);
-  const DenseOutput<T> out(c, c.out[0]);
-  T* gx = out.data();
+  const bool adds = c.n_in > 6;
+  const T* const residual = adds ? dense_view(c, c.in[6]).template as<const T>() : nullptr;
+  const DenseOutput<T> out(c, c.out[0]), past(c, c.out[adds ? 3 : 0]);
+  T *const gx = out.data(), *const gr = past.data();
   const double count = static_cast<double>(s.items * s.plane);
   double *gw = scratch_array<double>(c.ctx, s.channels), *gb = scratch_array<double>(c.ctx, s.channels);
   auto* back = scratch_array<BackAffine<T>>(c.ctx, s.channels);
@@ -123,24 +142,29 @@ void batch_norm_gradient(const Call& c) {
     gb[k] = sums.first;
     gw[k] = sums.second * root;
   };
-  if (s.plane == 1) {
+  if (s.plane == 1 && !adds) {
     backward_columns<T>(c.ctx, s, gx, g, x, know, affine, back);
   } else {
     auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * count_shares(c.ctx, s));
+    // Behind a residual the relu's part is done once, into the gradient of the residual.
+    const T* const from = adds ? gr : g;
+    const Affine<T>* const mask = adds ? without_floor(c.ctx, affine, s.channels) : affine;
     const auto add = [&](const Part& p, LaneSums<T>* of) {
       for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
       p.rows(s, [&](int64_t k, int64_t at, int64_t n) {
-        add_gradients<T>(n, g + at, x + at, Upstream<T>(affine[k]), of[k]);
+        if (adds) masked_row(n, gr + at, g + at, x + at, residual + at, Upstream<T>(affine[k]));
+        add_gradients<T>(n, from + at, x + at, Upstream<T>(mask[k]), of[k]);
       });
     };
     const auto apply = [&](const Part& p) {
       p.rows_back(s, [&](int64_t k, int64_t at, int64_t n) {
-        back[k].row(n, gx + at, g + at, x + at, Upstream<T>(affine[k]));
+        back[k].row(n, gx + at, from + at, x + at, Upstream<T>(mask[k]));
       });
     };
     two_passes(c.ctx, s, sums, [](int64_t) {}, add, know, apply);
   }
   out.store(c.ctx);
+  if (adds) past.store(c.ctx);
   store_parameter_gradient<T>(c.out[1], s.channels, gw);
   store_parameter_gradient<T>(c.out[2], s.channels, gb);
 }
@@ -168,6 +192,8 @@ ATHANOR_FLOAT_KERNEL(move_running, move_running_of<T>(c))
 const Kernel kernels_batchNorm[] = {{"channels", nullptr, batch_norm_channels}};
 const Kernel kernels_batchNormEval[] = {{"channels", nullptr, batch_norm_eval_channels}};
 const Kernel kernels_batchNormGrad[] = {{"channels", nullptr, batch_norm_grad_channels}};
+const Kernel kernels_batchNormAdd[] = {{"channels", nullptr, batch_norm_channels}};
+const Kernel kernels_batchNormAddGrad[] = {{"channels", nullptr, batch_norm_grad_channels}};
 const Kernel kernels_moveRunning[] = {{"vectors", nullptr, move_running}};
 
 }  // namespace
@@ -175,6 +201,8 @@ const Kernel kernels_moveRunning[] = {{"vectors", nullptr, move_running}};
 const OpKernels batch_norm[] = {ATHANOR_OP(batchNorm, kernels_batchNorm),
                                 ATHANOR_OP(batchNormEval, kernels_batchNormEval),
                                 ATHANOR_OP(batchNormGrad, kernels_batchNormGrad),
+                                ATHANOR_OP(batchNormAdd, kernels_batchNormAdd),
+                                ATHANOR_OP(batchNormAddGrad, kernels_batchNormAddGrad),
                                 ATHANOR_OP(moveRunning, kernels_moveRunning),
                                 {nullptr, nullptr, 0}};
 

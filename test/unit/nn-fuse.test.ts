@@ -48,6 +48,22 @@ test.each(Object.keys(build))('%s computes the same without its norms', (name) =
   expect(model.parameters().every((p) => p.requiresGrad)).toBe(true);
 });
 
+test('a norm that adds a residual stays as it is', () => {
+  class Joined extends nn.Module {
+    conv = new Conv2d(2, 2, 1);
+    norm = new BatchNorm2d(2);
+    forward(x: Tensor): Tensor {
+      return this.norm.forward(this.conv.forward(x), { residual: x, activation: 'relu' });
+    }
+  }
+  const model = new Joined().eval();
+  const x = randn([2, 2, 3, 3]);
+  const before = model.forward(x).toArraySync();
+  nn.foldBatchNorm(model, x);
+  expect(norms(model)).toBe(1);
+  expect(model.forward(x).toArraySync()).toEqual(before);
+});
+
 test('what a norm is not the only reader of stays as it is', () => {
   class Both extends nn.Module {
     conv = new Conv2d(2, 2, 1);

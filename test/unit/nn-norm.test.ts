@@ -18,6 +18,38 @@ describe('BatchNorm', () => {
     expect(layer.numBatchesTracked?.itemSync()).toBe(2);
   });
 
+  test.each([
+    { shape: [6, 4, 5, 3], training: true },
+    { shape: [6, 4, 5, 3], training: false },
+    { shape: [40, 4], training: true },
+  ])('a residual and relu in the same call: $shape, training $training', ({ shape, training }) => {
+    const [x, residual, g] = [randn(shape), randn(shape), randn(shape)];
+    const layer = () => (shape.length === 2 ? new nn.BatchNorm1d(4) : new nn.BatchNorm2d(4)).train(training);
+    const run = (call: (norm: nn.BatchNorm1d | nn.BatchNorm2d, x: Tensor, residual: Tensor) => Tensor) => {
+      const norm = layer();
+      const [a, b] = [x.clone(), residual.clone()];
+      for (const t of [a, b]) t.requiresGrad = true;
+      const y = call(norm, a, b);
+      y.backward(g);
+      const weight = norm.weight as Tensor;
+      return [y, a.grad, b.grad, weight.grad, norm.runningMean, norm.runningVar].map((t) => [
+        ...(t as Tensor).dataSync(),
+      ]);
+    };
+    const expected = run((norm, a, b) => norm.forward(a).add(b).relu());
+    run((norm, a, b) => norm.forward(a, { residual: b, activation: 'relu' })).forEach((values, i) => {
+      expect(values.length).toBe(expected[i].length);
+      values.forEach((v, j) => {
+        expect(Number(v)).toBeCloseTo(Number(expected[i][j]), 4);
+      });
+    });
+  });
+
+  test('what follows must be known', () => {
+    const call = () => new nn.BatchNorm2d(2).forward(ones([2, 2, 3, 3]), { scale: 2 } as never);
+    expect(call).toThrow(/^BatchNorm2d: /);
+  });
+
   test('evaluating normalises by the running statistics and leaves them', () => {
     const layer = new nn.BatchNorm1d(1).eval();
     layer.loadStateDict({ runningMean: tensor([3]), runningVar: tensor([4]) }, { strict: false });

@@ -64,9 +64,11 @@ interface Kind {
   readonly kept: (s: Setting, axis: number) => boolean;
   readonly centred: boolean;
   readonly masks: boolean;
+  readonly adds?: boolean;
 }
 
 const batch: Kind = { parameter: ({ shape }) => [shape[1]], kept: (_, d) => d === 1, centred: true, masks: true };
+const sum: Kind = { ...batch, adds: true };
 const lastAxes = {
   parameter: ({ shape, last = 0 }: Setting) => shape.slice(shape.length - last),
   kept: ({ shape, last = 0 }: Setting, d: number) => d < shape.length - last,
@@ -82,11 +84,14 @@ function parametersOf(s: Setting, shape: number[], count: number): (InputSpec | 
   return (s.plain ? [1, 0] : [{ shape, ...positive }, { shape }]).slice(0, count);
 }
 
+const residualOf = ({ adds }: Kind, { shape }: Setting) => (adds ? [{ shape }] : []);
+
 const forward =
   (kind: Kind) =>
   (s: Setting): Case => {
     const parameters = parametersOf(s, kind.parameter(s), kind.centred ? 2 : 1);
-    return { inputs: [{ ...s.input, shape: s.shape }, ...parameters], attrs: attrsOf(s), skipGrad: s.skipGrad };
+    const inputs = [{ ...s.input, shape: s.shape }, ...parameters, ...residualOf(kind, s)];
+    return { inputs, attrs: attrsOf(s), skipGrad: s.skipGrad };
   };
 
 const backward =
@@ -96,7 +101,8 @@ const backward =
     const statistics = shape.map((size, d) => (kind.kept(s, d) ? size : 1));
     const mean = kind.centred ? [{ shape: statistics, low: -0.3, high: 0.3 }] : [];
     const parameters = parametersOf(s, kind.parameter(s), kind.masks ? 2 : 1);
-    const inputs = [{ shape }, { shape }, ...parameters, ...mean, { shape: statistics, ...positive }];
+    const given = [{ shape }, { shape }, ...parameters, ...mean, { shape: statistics, ...positive }];
+    const inputs = [...given, ...residualOf(kind, s)];
     return { inputs, attrs: attrsOf(s), skipGrad };
   };
 
@@ -110,6 +116,8 @@ function evaluated(s: Setting): Case {
 export const cases: Record<string, Case[]> = {
   batchNorm: batches.map(forward(batch)),
   batchNormGrad: batches.map(backward(batch)),
+  batchNormAdd: batches.map(forward(sum)),
+  batchNormAddGrad: batches.map(backward(sum)),
   batchNormEval: [...batches, { shape: [0, 3, 2] }].map(evaluated),
   layerNorm: layers.map(forward(layer)),
   layerNormGrad: layers.map(backward(layer)),
@@ -170,6 +178,16 @@ export const errors: ErrorCase[] = [
     name: 'no sizes',
     call: () => layerNorm(x(), []),
     message: /^layerNorm: normalizedShape must be a size or a list of sizes/,
+  },
+  {
+    name: 'a residual of another shape',
+    call: () => batchNorm(x(), zeros([3]), ones([3]), null, null, { residual: ones([4, 2]) }),
+    message: 'batchNorm: residual must be [4, 3]: residual is [4, 2]',
+  },
+  {
+    name: 'a residual of another dtype',
+    call: () => batchNorm(x(), zeros([3]), ones([3]), null, null, { residual: ones([4, 3], { dtype: 'float64' }) }),
+    message: 'batchNorm: the residual must have the dtype of x: float64 and float32',
   },
   {
     name: 'an unknown activation',
