@@ -1,4 +1,6 @@
 // Layers, losses and initialisation: the namespace `nn`.
+
+export type { StateDict } from '../named.js';
 export {
   ELU,
   GELU,
@@ -44,7 +46,7 @@ export {
 } from './recurrent.js';
 export type { RecurrentOptions } from './recurrent-base.js';
 export { GRUCell, LSTMCell, type RecurrentCellOptions, RNNCell, type RNNCellOptions } from './recurrent-cell.js';
-export type { LoadReport, StateDict } from './state.js';
+export type { LoadReport } from './state.js';
 export {
   type EncodeOptions,
   TransformerEncoderLayer,

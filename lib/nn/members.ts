@@ -1,6 +1,7 @@
 // What a module is made of: its own enumerable fields, in the order they were assigned. Arrays and plain objects in
 // fields are looked into.
 import { fail } from '../errors.js';
+import { isPlainObject } from '../named.js';
 import { Tensor } from '../tensor.js';
 import { type AnyModule, Module } from './module.js';
 import { Buffer, Parameter } from './parameter.js';
@@ -17,14 +18,6 @@ export interface Member<T> {
 /** A part of a module's state. */
 export type State = Parameter | Buffer;
 
-/** Arrays, and objects made by `{...}`: other objects say themselves what they hold. */
-function isHolder(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return true;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
 function collect(owner: AnyModule, path: readonly object[], prefix: string, found: Member<unknown>[]): void {
   const holder = path[path.length - 1];
   for (const [key, value] of Object.entries(holder)) {
@@ -38,7 +31,7 @@ function collect(owner: AnyModule, path: readonly object[], prefix: string, foun
         `${name} requires grad but is no parameter; assign nn.parameter(t), or use a #private field for other tensors`,
         value.describe(),
       );
-    } else if (isHolder(value) && !path.includes(value)) {
+    } else if ((Array.isArray(value) || isPlainObject(value)) && !path.includes(value)) {
       collect(owner, [...path, value], `${name}.`, found);
     }
   }

@@ -3,12 +3,13 @@ import { withModes } from '../context.js';
 import { checkDevice, devices } from '../device.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
+import type { StateDict } from '../named.js';
 import type { Tensor } from '../tensor.js';
 import { formatModule } from './format.js';
 import { allModules, allState, childrenOf, stateOf, unique } from './members.js';
 import { adopt, Buffer, Parameter } from './parameter.js';
 import { noteClass } from './scopes.js';
-import { type LoadReport, loadState, type StateDict } from './state.js';
+import { type LoadReport, loadState } from './state.js';
 
 /** A module of whatever inputs and output. */
 export type AnyModule = Module<never, unknown>;

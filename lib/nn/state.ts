@@ -1,14 +1,12 @@
 // Loading a state dict: everything is checked before anything is written.
 import { withModes } from '../context.js';
-import { fail, show } from '../errors.js';
+import { fail } from '../errors.js';
+import { namedTensors } from '../named.js';
 import { formatShape, sameShape } from '../shape.js';
-import { Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { allState, type State } from './members.js';
 import type { AnyModule } from './module.js';
 import { Buffer } from './parameter.js';
-
-/** Tensors by name. */
-export type StateDict = Readonly<Record<string, Tensor>> | ReadonlyMap<string, Tensor>;
 
 /** What loading found to differ. */
 export interface LoadReport {
@@ -16,22 +14,6 @@ export interface LoadReport {
   readonly missing: string[];
   /** Names the dict has and the module lacks. */
   readonly unexpected: string[];
-}
-
-function isMap(value: unknown): value is ReadonlyMap<string, Tensor> {
-  return typeof (value as ReadonlyMap<string, Tensor>).entries === 'function' && !(value instanceof Tensor);
-}
-
-function entriesOf(dict: unknown): Map<string, Tensor> {
-  if (typeof dict !== 'object' || dict === null || Array.isArray(dict) || dict instanceof Tensor) {
-    fail('loadStateDict', 'the state must be an object or a Map of tensors by name', show(dict));
-  }
-  const entries = new Map(isMap(dict) ? dict : Object.entries(dict as Record<string, Tensor>));
-  for (const [name, value] of entries) {
-    if (!(value instanceof Tensor)) fail('loadStateDict', `${name} must be a tensor`, show(value));
-    if (value.disposed) fail('loadStateDict', 'the tensor was disposed of', `${name} ${value.describe()}`);
-  }
-  return entries;
 }
 
 /** Why a tensor cannot be copied into a place, or null. */
@@ -50,7 +32,7 @@ function listed(title: string, items: readonly string[]): string[] {
 
 /** Copies a state dict into a module; see Module.loadStateDict. */
 export function loadState(module: AnyModule, dict: unknown, strict: boolean): LoadReport {
-  const entries = entriesOf(dict);
+  const entries = namedTensors('loadStateDict', dict);
   const own = new Map(
     allState(module)
       .filter(({ value }) => !(value instanceof Buffer) || value.persistent)

@@ -124,9 +124,15 @@ const placeOp = defineOp<Placement>({
   name: 'place',
   bfloat16: true,
   inputs: ['x'],
-  infer: ([x], { shape }) => {
-    if (x.shape.length !== shape.length)
-      fail('place', 'ranks differ', `${formatShape(x.shape)} in ${formatShape(shape)}`);
+  infer: ([x], { shape, starts, steps }) => {
+    // The kernel trusts this: what lies outside would be written outside.
+    const inside = (size: number, d: number) => {
+      const last = starts[d] + (size - 1) * steps[d];
+      return size === 0 || (Math.min(starts[d], last) >= 0 && Math.max(starts[d], last) < shape[d]);
+    };
+    if (x.shape.length !== shape.length || !x.shape.every(inside)) {
+      fail('place', 'the tensor does not fit', `${formatShape(x.shape)} in ${formatShape(shape)}`);
+    }
     return { shape, dtype: x.dtype };
   },
   pack: ({ starts, steps, value }) => [value, ...starts.flatMap((start, d) => [start, steps[d]])],

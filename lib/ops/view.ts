@@ -88,7 +88,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const given = () => `${formatShape(x.shape)} to ${formatShape(shape)}`;
   if (unknown > 1) fail('reshape', 'only one size may be -1', given());
   if (unknown === 1 && (rest === 0 || x.size % rest !== 0)) fail('reshape', 'no size fits in place of -1', given());
-  const full = unknown === 1 ? shape.map((s) => (s === -1 ? x.size / rest : s)) : shape;
+  const full = unknown === 1 ? shape.map((s) => (s === -1 ? x.size / rest : s)) : [...shape];
   if (numel(full) !== x.size) fail('reshape', 'the number of elements differs', given());
   const source = reshapedStrides(x, full) === null ? x.contiguous() : x;
   return apply(reshapeOp, [source], { shape: full });

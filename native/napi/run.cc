@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kFewHandles = 14;
 
+constexpr int64_t kMostElements = int64_t{1} << 53;  // what lib/ can count
+
 void write_scalar(Operand& o, double value) {
   void* p = o.scalar;
   switch (o.view.dtype) {
@@ -47,11 +49,13 @@ class Parser {
     if (o.view.ndim < 0 || o.view.ndim > kMaxDims) throw Error("a tensor has at most 8 dimensions");
     for (int d = 0; d < o.view.ndim; ++d) o.view.shape[d] = integer();
     if (o.role == Role::output) {
+      bool fine = true;
       int64_t stride = 1;
       for (int d = o.view.ndim - 1; d >= 0; --d) {
         o.view.strides[d] = stride;
-        stride *= o.view.shape[d];
+        fine &= o.view.shape[d] >= 0 && !__builtin_mul_overflow(stride, o.view.shape[d], &stride);
       }
+      if (!fine || stride > kMostElements) throw Error("sizes that no tensor can have");
       return;
     }
     o.offset = integer();
@@ -61,6 +65,25 @@ class Parser {
  private:
   const double *at_, *end_;
 };
+
+/**
+ * Whether no element of a view lies outside of its storage. Views come from lib/ right, but JavaScript can write to
+ * their shape and strides; what is not a number has become a huge negative one.
+ */
+bool lies_within(const Storage& storage, const View& v, int64_t offset) {
+  bool fine = true, empty = false;
+  int64_t first = offset, last = offset;
+  for (int d = 0; d < v.ndim; ++d) {
+    const int64_t size = v.shape[d];
+    int64_t span = 0;
+    fine &= size >= 0 && !__builtin_mul_overflow(size - 1, v.strides[d], &span);
+    empty |= size == 0;
+    fine &= !__builtin_add_overflow(first, span < 0 ? span : 0, &first);
+    fine &= !__builtin_add_overflow(last, span > 0 ? span : 0, &last);
+  }
+  const int64_t bytes = static_cast<int64_t>(storage.bytes), item = static_cast<int64_t>(item_size(v.dtype));
+  return fine && (empty || (first >= 0 && last < bytes && (last + 1) * item <= bytes));
+}
 
 /** The handles of a call: a few as arguments, many as one array. */
 struct Handles {
@@ -110,6 +133,9 @@ void parse(napi_env env, Session& session, Handles& handles, Task& task) {
     } else if (o.role != Role::scalar) {
       o.storage = handles.storage(env);
       o.storage->retain();
+      if (!lies_within(*o.storage, o.view, o.offset)) {
+        throw Error("a tensor's shape, strides or offset were changed and do not fit its memory any more");
+      }
     }
   }
   for (int i = 0; i < n_attrs; ++i) task.attrs.push_back(parser.next());
@@ -169,8 +195,9 @@ napi_value run(napi_env env, napi_callback_info info) {
     }
     return result;
   } catch (const std::exception& e) {
+    const std::string message = std::string(Table::instance().entry(task.op).name) + ": " + e.what();
     task.clear();
-    return make_string(env, e.what());
+    return make_string(env, message);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   inspectSafetensors,
   loadSafetensors,
   memory,
+  nn,
   noGrad,
   saveSafetensors,
   type Tensor,
@@ -42,6 +43,14 @@ test('tensors of every dtype and layout come back as they were', async () => {
   const { tensors, metadata } = await inspectSafetensors(path);
   expect(metadata).toEqual({ format: 'test' });
   expect(tensors.transposed).toEqual({ dtype: 'float32', shape: [3, 2] });
+});
+
+test('a Map is saved as an object is', async () => {
+  const path = folder.path('map.safetensors');
+  await saveSafetensors(path, new Map([['w', tensor([1, 2])]]));
+  const loaded = await loadSafetensors(path);
+  expect(Object.keys(loaded)).toEqual(['w']);
+  expect(loaded.w.toArraySync()).toEqual([1, 2]);
 });
 
 test("the reference implementation's file is read and written again byte for byte", async () => {
@@ -88,10 +97,20 @@ test('what cannot be saved is refused before anything is written', async () => {
   const gone = zeros([2]);
   gone.dispose();
   const save = (tensors: unknown) => saveSafetensors(path, tensors as Record<string, Tensor>);
-  await expect(save({ gone })).rejects.toThrow('saveSafetensors: "gone" was disposed of: [2] float32');
-  await expect(save({ x: 3 })).rejects.toThrow('saveSafetensors: "x" is not a tensor: 3');
-  await expect(save(zeros([2]))).rejects.toThrow('saveSafetensors: an object of tensors by name was expected: Tensor');
-  await expect(save(null)).rejects.toThrow('saveSafetensors: an object of tensors by name was expected: null');
+  await expect(save({ gone })).rejects.toThrow('saveSafetensors: the tensor was disposed of: gone [2] float32');
+  await expect(save({ x: 3 })).rejects.toThrow('saveSafetensors: x must be a tensor: 3');
+  for (const [given, shown] of [
+    [zeros([2]), 'Tensor'],
+    [null, 'null'],
+    [[zeros([2])], '[Tensor]'],
+    [new Set([zeros([2])]), 'Set'],
+    [new nn.Linear(2, 2), 'Linear'],
+    [Promise.resolve({}), 'Promise'],
+  ] as const) {
+    const wrong = 'saveSafetensors: an object or a Map of tensors by name was expected';
+    await expect(save(given)).rejects.toThrow(`${wrong}: ${shown}`);
+  }
+  await expect(save(new Map([[1, zeros([2])]]))).rejects.toThrow('saveSafetensors: names must be strings: 1');
   await expect(save({ __metadata__: zeros([2]) })).rejects.toThrow(/the name is reserved/);
   expect(readFileSync(path, 'utf8')).toBe('old');
 });

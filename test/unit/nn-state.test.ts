@@ -93,9 +93,9 @@ test('strict: false takes what is there, but no other shapes', () => {
 test('wrong arguments', () => {
   const m = model(1);
   expect(() => m.loadStateDict(null as never)).toThrow(
-    'loadStateDict: the state must be an object or a Map of tensors by name: null',
+    'loadStateDict: an object or a Map of tensors by name was expected: null',
   );
-  expect(() => m.loadStateDict(ones([2]) as never)).toThrow('the state must be an object or a Map of tensors by name');
+  expect(() => m.loadStateDict(ones([2]) as never)).toThrow('an object or a Map of tensors by name was expected');
   expect(() => m.loadStateDict({ '0.weight': [1, 2] as never })).toThrow(
     'loadStateDict: 0.weight must be a tensor: [1, 2]',
   );

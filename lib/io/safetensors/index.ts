@@ -1,8 +1,9 @@
 import type { DType } from '../../dtype.js';
-import { fail, show } from '../../errors.js';
+import { show } from '../../errors.js';
+import { namedTensors, type StateDict } from '../../named.js';
 import { upload } from '../../ops/create.js';
 import { formatShape, maxDims } from '../../shape.js';
-import { Tensor } from '../../tensor.js';
+import type { Tensor } from '../../tensor.js';
 import type { RawTensor } from './encode.js';
 import { inspectRaw, readRaw, writeRaw } from './raw.js';
 
@@ -34,22 +35,15 @@ async function rawOf(name: string, t: Tensor): Promise<RawTensor> {
  * The tensors are saved as they are at the call, even when a training loop changes them in place before the promise
  * resolves. The file appears whole or not at all: it is written beside its name, synced to the disk and renamed.
  *
- * @throws AthanorError when something that is not a tensor is given, a tensor was disposed of, a name is reserved, metadata
+ * @throws AthanorError when anything but an object or a Map of tensors is given, a tensor was disposed of, a name is reserved, metadata
  * are not strings, or the file cannot be written; then nothing is left behind and an older file stays as it was.
  */
 export async function saveSafetensors(
   path: string,
-  tensors: Readonly<NamedTensors>,
+  tensors: StateDict,
   options: SaveSafetensorsOptions = {},
 ): Promise<void> {
-  if (typeof tensors !== 'object' || tensors === null || tensors instanceof Tensor) {
-    fail('saveSafetensors', 'an object of tensors by name was expected', show(tensors));
-  }
-  const entries = Object.entries(tensors);
-  for (const [name, t] of entries) {
-    if (!(t instanceof Tensor)) fail('saveSafetensors', `${show(name)} is not a tensor`, show(t));
-    if (t.disposed) fail('saveSafetensors', `${show(name)} was disposed of`, t.describe());
-  }
+  const entries = [...namedTensors('saveSafetensors', tensors)];
   // All reads are queued before the first one is awaited: what is saved is one moment of the stream.
   const raw = await Promise.all(entries.map(([name, t]) => rawOf(name, t)));
   await writeRaw('saveSafetensors', path, raw, options.metadata);
