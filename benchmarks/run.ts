@@ -70,9 +70,10 @@ async function measured(
   setting: Setting,
   subject: Subject,
   { runners, differences, failures }: Comparison,
+  job = false,
 ): Promise<Pick<Result, 'timings' | 'differences' | 'failures' | 'flops' | 'bytes' | 'rows'>> {
   const all = [subject.runner, ...runners];
-  const timings = await interleave(all, setting.effort);
+  const timings = await interleave(all, setting.effort, job);
   const { flops, bytes, rows } = subject;
   return {
     flops,
@@ -129,7 +130,7 @@ export async function runJob(job: Job, setting: Setting): Promise<Result> {
     const steps = kind === 'train' ? comparedSteps : 1;
     const request = { job: { work, kind, batch, steps, state: file('state'), inputs: file('inputs') } };
     const comparison = await comparePeers(setting, job, request, subject.result, jobTolerance);
-    const found = await measured(setting, subject, comparison);
+    const found = await measured(setting, subject, comparison, true);
     return { group: 'jobs', name: job.name, work, ...found, tolerance: jobTolerance };
   } catch (error) {
     return failed(job, error as Error);

@@ -29,10 +29,12 @@ export interface Effort {
   readonly patience: number;
   /** Seconds of warm-up for short calls: what runs in JavaScript is compiled after thousands of calls only. */
   readonly warmSeconds: number;
+  /** The same for jobs, whose steps take long but are made of hundreds of short calls. */
+  readonly jobWarmSeconds: number;
 }
 
-export const thorough: Effort = { sampleSeconds: 0.03, samples: 11, patience: 3, warmSeconds: 1 };
-export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5, warmSeconds: 0.3 };
+export const thorough: Effort = { sampleSeconds: 0.03, samples: 11, patience: 3, warmSeconds: 1, jobWarmSeconds: 5 };
+export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5, warmSeconds: 0.3, jobWarmSeconds: 1 };
 
 const shortCall = 300e-6;
 
@@ -41,7 +43,7 @@ const fewestSamples = 3;
 const mostCalls = 1_000_000;
 
 /** How many calls make a sample long enough; finding out is also the warm-up. */
-async function callsFor(runner: Runner, effort: Effort): Promise<number> {
+async function callsFor(runner: Runner, effort: Effort, job: boolean): Promise<number> {
   const seconds = effort.sampleSeconds;
   let calls = 1;
   await runner.run(1); // the first call compiles, allocates and faults
@@ -51,7 +53,8 @@ async function callsFor(runner: Runner, effort: Effort): Promise<number> {
     calls = Math.min(mostCalls, calls * factor);
     taken = await runner.run(calls);
   }
-  for (let warm = taken; taken / calls < shortCall && warm < effort.warmSeconds; warm += taken) {
+  const enough = () => (job ? effort.jobWarmSeconds : taken / calls < shortCall ? effort.warmSeconds : 0);
+  for (let warm = taken; warm < enough(); warm += taken) {
     taken = await runner.run(calls);
     if (taken < seconds) calls = Math.min(mostCalls, Math.ceil((calls * seconds) / taken));
   }
@@ -84,9 +87,9 @@ export function timingOf(times: readonly number[], calls: number): Timing {
  * Times runners against each other: samples are taken in turn, so that what else the machine does falls on all of them.
  * Every other round goes backwards, so that nobody always follows the same neighbour.
  */
-export async function interleave(runners: readonly Runner[], effort: Effort): Promise<Timing[]> {
+export async function interleave(runners: readonly Runner[], effort: Effort, job = false): Promise<Timing[]> {
   const calls: number[] = [];
-  for (const runner of runners) calls.push(await callsFor(runner, effort));
+  for (const runner of runners) calls.push(await callsFor(runner, effort, job));
   const times: number[][] = runners.map(() => []);
   const spent = runners.map(() => 0);
   for (let s = 0; s < effort.samples; s++) {
