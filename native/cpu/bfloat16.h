@@ -2,6 +2,7 @@
 // and multiplied; arithmetic on single ones does not exist.
 #pragma once
 #include "core/view.h"
+#include "cpu/vectors.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -16,6 +17,13 @@ ATHANOR_ALWAYS_INLINE float to_float(BFloat16 x) {
   float value;
   __builtin_memcpy(&value, &bits, sizeof value);
   return value;
+}
+
+/** As many as a register has floats. Exact. */
+ATHANOR_ALWAYS_INLINE Lanes<float>::type widen_lanes(const BFloat16* x) {
+  typename LanesFor<uint16_t, float>::type bits;
+  __builtin_memcpy(&bits, x, sizeof bits);
+  return reinterpret_cast<Lanes<float>::type>(__builtin_convertvector(bits, Lanes<uint32_t>::type) << 16);
 }
 
 /** The nearest, of two the even one. A NaN stays one: it is made quiet, since cutting it off could leave an infinity.

@@ -2,6 +2,7 @@
 // the bandwidth of wherever A lies: 2 FLOPs per element of A. Rows are shared out among threads; where there are few,
 // the depth is, and the partial sums are added in order.
 #pragma once
+#include "cpu/bfloat16.h"
 #include "cpu/blocking.h"
 #include "cpu/simd.h"
 #include "cpu/slots.h"
@@ -9,10 +10,39 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
+/** The elements of a matrix in the type that they are multiplied in. */
 template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> load_as(const T* p) {
+  return load(p);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<T> load_n_as(const T* p, int n) {
+  return load_n(p, n);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T number_as(T x) {
+  return x;
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<float> load_as(const BFloat16* p) {
+  return widen_lanes(p);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE Vec<float> load_n_as(const BFloat16* p, int n) {
+  BFloat16 some[kLanes<float>] = {};
+  for (int i = 0; i < n; ++i) some[i] = p[i];
+  return widen_lanes(some);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE float number_as(BFloat16 x) {
+  return to_float(x);
+}
+
+/** T is what is computed in, E what the matrix consists of. */
+template <class T, class E>
 struct MatrixVector {
   int64_t m, k;
-  const T* a;
+  const E* a;
   int64_t across, along;  // A's steps from row to row and within a row
   const T* x;             // contiguous
   T* y;
@@ -22,8 +52,8 @@ struct MatrixVector {
 };
 
 /** y[0..H) as dot products along contiguous rows. Two accumulators a row hide the latency of the multiply-add. */
-template <class T, int H>
-ATHANOR_ALWAYS_INLINE void dot_rows(const T* a, int64_t across, const T* x, int64_t k, T* sums) {
+template <class T, int H, class E>
+ATHANOR_ALWAYS_INLINE void dot_rows(const E* a, int64_t across, const T* x, int64_t k, T* sums) {
   constexpr int lanes = kLanes<T>;
   Vec<T> even[H], odd[H];
   for (int h = 0; h < H; ++h) even[h] = odd[h] = Vec<T>{};
@@ -32,44 +62,45 @@ ATHANOR_ALWAYS_INLINE void dot_rows(const T* a, int64_t across, const T* x, int6
     const Vec<T> x0 = load(x + i), x1 = load(x + i + lanes);
 #pragma GCC unroll 8
     for (int h = 0; h < H; ++h) {
-      even[h] += load(a + h * across + i) * x0;
-      odd[h] += load(a + h * across + i + lanes) * x1;
+      even[h] += load_as<T>(a + h * across + i) * x0;
+      odd[h] += load_as<T>(a + h * across + i + lanes) * x1;
     }
   }
   for (; i < k; i += lanes) {
     const int n = static_cast<int>(min_of<int64_t>(lanes, k - i));
     const Vec<T> x0 = load_n(x + i, n);
 #pragma GCC unroll 8
-    for (int h = 0; h < H; ++h) even[h] += load_n(a + h * across + i, n) * x0;
+    for (int h = 0; h < H; ++h) even[h] += load_n_as<T>(a + h * across + i, n) * x0;
   }
   for (int h = 0; h < H; ++h) sums[h] = sum_lanes<T>(even[h] + odd[h]);
 }
 
 /** `count` neighbours of y as a sum of scaled contiguous pieces of A's columns; count <= N * lanes. */
-template <class T, int N>
-ATHANOR_ALWAYS_INLINE void add_columns(const T* a, int64_t along, const T* x, int64_t k, int count, T* sums) {
+template <class T, int N, class E>
+ATHANOR_ALWAYS_INLINE void add_columns(const E* a, int64_t along, const T* x, int64_t k, int count, T* sums) {
   constexpr int lanes = kLanes<T>;
   Vec<T> acc[N] = {};
   if (count == N * lanes) {
     for (int64_t i = 0; i < k; ++i)
 #pragma GCC unroll 8
-      for (int v = 0; v < N; ++v) acc[v] += load(a + i * along + v * lanes) * x[i];
+      for (int v = 0; v < N; ++v) acc[v] += load_as<T>(a + i * along + v * lanes) * x[i];
   } else {
     for (int64_t i = 0; i < k; ++i)
 #pragma GCC unroll 8
       for (int v = 0; v < N; ++v) {
         const int n = max_of(0, min_of(lanes, count - v * lanes));
-        acc[v] += load_n(a + i * along + v * lanes, n) * x[i];
+        acc[v] += load_n_as<T>(a + i * along + v * lanes, n) * x[i];
       }
   }
   for (int v = 0; v < N; ++v) store(sums + v * lanes, acc[v]);
 }
 
 /** Rows [from, to) over the depth [k0, k1), each sum handed to finish(i, sum). */
-template <class T, class F>
-void matrix_vector_part(const MatrixVector<T>& p, int64_t from, int64_t to, int64_t k0, int64_t k1, const F& finish) {
+template <class T, class E, class F>
+void matrix_vector_part(const MatrixVector<T, E>& p, int64_t from, int64_t to, int64_t k0, int64_t k1,
+                        const F& finish) {
   constexpr int lanes = kLanes<T>, wide = 8;
-  const T* a = p.a + k0 * p.along;
+  const E* a = p.a + k0 * p.along;
   const T* x = p.x + k0;
   const int64_t k = k1 - k0;
   alignas(kVectorBytes) T sums[wide * lanes];
@@ -96,22 +127,22 @@ void matrix_vector_part(const MatrixVector<T>& p, int64_t from, int64_t to, int6
   } else {
     for (; i < to; ++i) {
       T sum = 0;
-      for (int64_t l = 0; l < k; ++l) sum += a[i * p.across + l * p.along] * x[l];
+      for (int64_t l = 0; l < k; ++l) sum += number_as<T>(a[i * p.across + l * p.along]) * x[l];
       finish(i, sum);
     }
   }
 }
 
 /** The product on the calling thread. */
-template <class T>
-void matrix_vector_serial(const MatrixVector<T>& p, int64_t from, int64_t to) {
+template <class T, class E>
+void matrix_vector_serial(const MatrixVector<T, E>& p, int64_t from, int64_t to) {
   matrix_vector_part(p, from, to, 0, p.k, [&](int64_t i, T sum) {
     p.y[i * p.y_stride] = p.bias == nullptr ? sum : p.bias[i * p.bias_stride] + sum;
   });
 }
 
-template <class T>
-void matrix_vector(Context* ctx, const MatrixVector<T>& p) {
+template <class T, class E>
+void matrix_vector(Context* ctx, const MatrixVector<T, E>& p) {
   // One piece a thread while the matrix fits near caches: each then finds in its own what it read the last time. More
   // pieces, which go to whoever is free, made products of 0.5 to 2 MB slower by a quarter.
   const int64_t most = p.m * p.k <= Blocking<T>::shared ? ctx->threads : 4 * ctx->threads;

@@ -136,29 +136,27 @@ void multiply_dots(const Call& c, const Products& p) {
 
 // ---- vector: one of the operands is a vector
 
-template <class T>
+template <class T, class E>
 void multiply_vector(const Call& c, const Products& p) {
   const T* bias = p.bias == nullptr ? nullptr : dense_vector<T>(c.ctx, *p.bias);
   const bool row = p.m == 1;  // a is the vector, and out a row: transpose the product
   const int64_t x_step = row ? p.a_step : p.b_row;
-  const int64_t copy_elements = x_step == 1 ? 0 : p.k;
-  const Slots<T> slots(c.ctx, copy_elements);
+  const bool copies = x_step != 1 || sizeof(E) != sizeof(T);
+  const Slots<T> slots(c.ctx, copies ? p.k : 0);
   for_products<T>(c, p, [&](bool alone, const int64_t* at) {
-    const T* a = c.in[0].as<const T>() + at[1];
-    const T* b = c.in[1].as<const T>() + at[2];
+    const E* a = c.in[0].as<const E>() + at[1];
+    const E* b = c.in[1].as<const E>() + at[2];
+    const E* x = row ? a : b;
     const auto slot = slots.take();
-    const T* x = row ? a : b;
-    if (x_step != 1) {
-      for (int64_t i = 0; i < p.k; ++i) slot.data[i] = x[i * x_step];
-      x = slot.data;
-    }
-    MatrixVector<T> one;
+    if (copies)
+      for (int64_t i = 0; i < p.k; ++i) slot.data[i] = number_as<T>(x[i * x_step]);
+    MatrixVector<T, E> one;
     one.m = row ? p.n : p.m;
     one.k = p.k;
     one.a = row ? b : a;
     one.across = row ? p.b_step : p.a_row;
     one.along = row ? p.b_row : p.a_step;
-    one.x = x;
+    one.x = copies ? slot.data : reinterpret_cast<const T*>(x);
     one.y = c.out[0].as<T>() + at[0];
     one.y_stride = row ? p.out_step : p.out_row;
     one.bias = bias;
@@ -263,7 +261,7 @@ bool fits_blas(const Call& c) {
 
 template <Products (*Of)(const Call&)>
 bool fits_vector(const Call& c) {
-  if (!is_float(c)) return false;
+  if (!is_float(c) && !is_bf16(c)) return false;
   const Products p = Of(c);
   return p.m == 1 || p.n == 1;
 }
@@ -298,7 +296,11 @@ void run_blas(const Call& c) {
 template <Products (*Of)(const Call&)>
 void run_vector(const Call& c) {
   const Products p = Of(c);
-  with_floats(c.in[0].dtype, [&](auto tag) { multiply_vector<typename decltype(tag)::type>(c, p); });
+  if (is_bf16(c)) return multiply_vector<float, BFloat16>(c, p);
+  with_floats(c.in[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    multiply_vector<T, T>(c, p);
+  });
 }
 template <Products (*Of)(const Call&)>
 void run_dots(const Call& c) {
@@ -348,7 +350,6 @@ void run_widened(const Call& given) {
   View in[3];
   const Call c = widened_call(given, in);
   if (fits_blas<Of>(c)) return run_blas<Of>(c);
-  if (fits_vector<Of>(c)) return run_vector<Of>(c);
   if (fits_dots<Of>(c)) return run_dots<Of>(c);
   if (fits_direct<Of>(c)) return run_direct<Of>(c);
   run_packed<Of>(c);
@@ -356,12 +357,12 @@ void run_widened(const Call& given) {
 
 #define ATHANOR_PRODUCT_KERNELS(of)                                  \
   {                                                                  \
-      ATHANOR_PAIRS_KERNEL(of){"widened", is_bf16, run_widened<of>}, \
       {"blas", fits_blas<of>, run_blas<of>, Needs::blas},            \
       {"vector", fits_vector<of>, run_vector<of>},                   \
       {"dots", fits_dots<of>, run_dots<of>},                         \
       {"direct", fits_direct<of>, run_direct<of>},                   \
       {"packed", is_float, run_packed<of>},                          \
+      ATHANOR_PAIRS_KERNEL(of){"widened", is_bf16, run_widened<of>}, \
       {"plain", nullptr, run_plain<of>},                             \
   }
 
