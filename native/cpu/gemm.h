@@ -101,10 +101,10 @@ void multiply_serial(const Product<T, A, B, C, Rows>& p, T* workspace) {
 /** How a product is shared out among threads. */
 template <class T>
 struct Plan {
-  bool share_a, share_b;  // packed once for all, or by each item for itself
-  int64_t group_panels;   // panels of A that one round of items covers
-  int64_t group_columns;  // columns of B, likewise
-  int64_t item_panels, item_columns;
+  bool share_a, share_b;              // packed once for all, or by each item for itself
+  int64_t group_panels;               // panels of A that one round of items covers
+  int64_t group_columns;              // columns of B, likewise
+  int64_t item_panels, item_columns;  // at most: items are as equal as can be
 
   Plan(int64_t m, int64_t n, int64_t k, int threads) {
     constexpr int64_t width = Tile<T>::width, rows = Tile<T>::rows;
@@ -182,9 +182,9 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C, Rows>& p) {
         });
         const int64_t down = ceil_div(p1 - p0, plan.item_panels), across = ceil_div(j1 - j0, plan.item_columns);
         parallel_each(ctx, down * across, [&](int64_t item) {
-          const int64_t i = p0 + item / across * plan.item_panels, j = j0 + item % across * plan.item_columns;
-          const int64_t i_end = min_of(i + plan.item_panels, p1),
-                        j_end = min_of(min_of(j + plan.item_columns, j1), p.n);
+          const Part down_part(p1 - p0, down, item / across), across_part((j1 - j0) / width, across, item % across);
+          const int64_t i = p0 + down_part.from, j = j0 + across_part.from * width;
+          const int64_t i_end = p0 + down_part.to, j_end = min_of(j0 + across_part.to * width, p.n);
           const auto slot = slots.take();
           const T* a = shared_a + (panels.start(i) - panels.start(p0)) * k.size();
           const T* b = shared_b + (j - j0) * k.size();

@@ -31,9 +31,10 @@ void pack_rows(T* to, int width, int padded, const T* from, int64_t step, int64_
 #if defined(__AVX512F__) && !defined(__clang__)
 /**
  * A square of lanes x lanes elements read and transposed: quarters of rows are put where they belong as they are
- * loaded, which leaves half of a transpose to the shuffles, and none that crosses 128-bit lanes.
+ * loaded, which leaves half of a transpose to the shuffles, and none that crosses 128-bit lanes. Where there are fewer
+ * than `lanes` rows the last one is read again.
  */
-ATHANOR_ALWAYS_INLINE void load_transposed(const float* from, int64_t step, Vec<float> (&out)[16]) {
+ATHANOR_ALWAYS_INLINE void load_transposed(const float* from, int64_t step, Vec<float> (&out)[16], int rows = 16) {
   typedef int Index __attribute__((vector_size(64)));
   constexpr Index low = {0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29}, high = low + 2;
   constexpr Index low_pairs = {0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29}, high_pairs = low_pairs + 2;
@@ -42,11 +43,13 @@ ATHANOR_ALWAYS_INLINE void load_transposed(const float* from, int64_t step, Vec<
     Vec<float> row[4];  // lane l of row[r]: four neighbours of row r + 4 l
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
-      const float* p = from + r * step + 4 * q;
-      __m512 x = _mm512_castps128_ps512(_mm_loadu_ps(p));
-      x = _mm512_insertf32x4(x, _mm_loadu_ps(p + 4 * step), 1);
-      x = _mm512_insertf32x4(x, _mm_loadu_ps(p + 8 * step), 2);
-      row[r] = reinterpret_cast<Vec<float>>(_mm512_insertf32x4(x, _mm_loadu_ps(p + 12 * step), 3));
+      const auto quarter = [=](int i) __attribute__((always_inline)) {
+        return _mm_loadu_ps(from + min_of(i, rows - 1) * step + 4 * q);
+      };
+      __m512 x = _mm512_castps128_ps512(quarter(r));
+      x = _mm512_insertf32x4(x, quarter(r + 4), 1);
+      x = _mm512_insertf32x4(x, quarter(r + 8), 2);
+      row[r] = reinterpret_cast<Vec<float>>(_mm512_insertf32x4(x, quarter(r + 12), 3));
     }
     const Vec<float> a = __builtin_shuffle(row[0], row[1], low), b = __builtin_shuffle(row[0], row[1], high);
     const Vec<float> c = __builtin_shuffle(row[2], row[3], low), d = __builtin_shuffle(row[2], row[3], high);
@@ -56,7 +59,7 @@ ATHANOR_ALWAYS_INLINE void load_transposed(const float* from, int64_t step, Vec<
     out[4 * q + 3] = __builtin_shuffle(b, d, high_pairs);
   }
 }
-ATHANOR_ALWAYS_INLINE void load_transposed(const double* from, int64_t step, Vec<double> (&out)[8]) {
+ATHANOR_ALWAYS_INLINE void load_transposed(const double* from, int64_t step, Vec<double> (&out)[8], int rows = 8) {
   typedef long long Index __attribute__((vector_size(64)));
   constexpr Index low = {0, 8, 2, 10, 4, 12, 6, 14}, high = low + 1;
 #pragma GCC unroll 4
@@ -64,11 +67,13 @@ ATHANOR_ALWAYS_INLINE void load_transposed(const double* from, int64_t step, Vec
     Vec<double> row[2];  // lane l of row[r]: two neighbours of row r + 2 l
 #pragma GCC unroll 2
     for (int r = 0; r < 2; ++r) {
-      const double* p = from + r * step + 2 * q;
-      __m512d x = _mm512_castpd128_pd512(_mm_loadu_pd(p));
-      x = _mm512_insertf64x2(x, _mm_loadu_pd(p + 2 * step), 1);
-      x = _mm512_insertf64x2(x, _mm_loadu_pd(p + 4 * step), 2);
-      row[r] = reinterpret_cast<Vec<double>>(_mm512_insertf64x2(x, _mm_loadu_pd(p + 6 * step), 3));
+      const auto quarter = [=](int i) __attribute__((always_inline)) {
+        return _mm_loadu_pd(from + min_of(i, rows - 1) * step + 2 * q);
+      };
+      __m512d x = _mm512_castpd128_pd512(quarter(r));
+      x = _mm512_insertf64x2(x, quarter(r + 2), 1);
+      x = _mm512_insertf64x2(x, quarter(r + 4), 2);
+      row[r] = reinterpret_cast<Vec<double>>(_mm512_insertf64x2(x, quarter(r + 6), 3));
     }
     out[2 * q] = __builtin_shuffle(row[0], row[1], low);
     out[2 * q + 1] = __builtin_shuffle(row[0], row[1], high);
@@ -76,9 +81,10 @@ ATHANOR_ALWAYS_INLINE void load_transposed(const double* from, int64_t step, Vec
 }
 #else
 template <class T>
-ATHANOR_ALWAYS_INLINE void load_transposed(const T* from, int64_t step, Vec<T> (&out)[kLanes<T>]) {
+ATHANOR_ALWAYS_INLINE void load_transposed(const T* from, int64_t step, Vec<T> (&out)[kLanes<T>],
+                                           int rows = kLanes<T>) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kLanes<T>; ++i) out[i] = load(from + i * step);
+  for (int i = 0; i < kLanes<T>; ++i) out[i] = load(from + min_of(i, rows - 1) * step);
   transpose<T>(out);
 }
 #endif
@@ -95,6 +101,8 @@ void pack_columns(T* to, int width, int padded, const T* from, int64_t step, int
       const T* corner = from + w * step + k;
       if (rows == lanes && along == lanes) {
         load_transposed(corner, step, square);
+      } else if (rows == across && along == lanes) {
+        load_transposed(corner, step, square, rows);
       } else {
 #pragma GCC unroll 16
         for (int i = 0; i < lanes; ++i) square[i] = i < rows ? load_n(corner + i * step, along) : Vec<T>{};
@@ -102,6 +110,10 @@ void pack_columns(T* to, int width, int padded, const T* from, int64_t step, int
       }
       T* out = to + k * padded + w;
       if (across == lanes && along == lanes) {
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) store(out + i * padded, square[i]);
+      } else if (along == lanes && padded <= lanes && k + 2 * lanes <= depth) {
+        // The lanes that are too many are written over by what follows.
 #pragma GCC unroll 16
         for (int i = 0; i < lanes; ++i) store(out + i * padded, square[i]);
       } else {
