@@ -66,7 +66,7 @@ export { elu, type GeluOptions, gelu, leakyRelu, relu, sigmoid, silu, softplus, 
 export { argmax, argmin } from './ops/argmax.js';
 export { type AttentionOptions, scaledDotProductAttention } from './ops/attention.js';
 export type { KeepDims } from './ops/axes.js';
-export { add, div, floorDivide, maximum, minimum, mul, pow, remainder, sub } from './ops/binary.js';
+export { add, atan2, div, floorDivide, maximum, minimum, mul, pow, remainder, sub } from './ops/binary.js';
 export {
   eq,
   ge,
@@ -158,10 +158,13 @@ export {
   cos,
   erf,
   exp,
+  exp2,
   expm1,
   floor,
   log,
   log1p,
+  log2,
+  log10,
   neg,
   reciprocal,
   round,
@@ -170,6 +173,7 @@ export {
   sin,
   sqrt,
   square,
+  tan,
   trunc,
 } from './ops/unary.js';
 export {

@@ -6,7 +6,7 @@ Each entry is a function, an interval, a number of terms and a weight: the polyn
 """
 import sys
 
-from mpmath import atanh, cos, erf, erfc, exp, lu_solve, matrix, mp, mpf, pi, sin, sqrt, log, findroot
+from mpmath import atan, atanh, cos, erf, erfc, exp, lu_solve, matrix, mp, mpf, pi, sin, sqrt, log, findroot
 
 mp.dps = 60
 
@@ -71,6 +71,7 @@ FITS = {
     "log1p_unit double": (series(lambda z: (atanh(sqrt(z)) / sqrt(z) - 1) / z, mpf(1) / 3), 0, mpf(1) / 9, 10, lambda z: z),
     "normal_tail float": tail_entry(4, 15, 10),
     "normal_tail double": tail_entry(5, 39, 22),
+    "atan float": (series(lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z, mpf(-1) / 3), 0, mpf("0.1716"), 6, lambda z: z),
     "erf double": (series(lambda z: erf(sqrt(z)) / sqrt(z) - 1, 2 / sqrt(pi) - 1), 0, 1, 13, one),
     "sin turn double": (series(lambda z: sin(2 * pi * sqrt(z)) / sqrt(z), 2 * pi), 0, mpf(1) / 64, 7, lambda z: 1 / (2 * pi)),
     "cos turn double": (series(lambda z: (cos(2 * pi * sqrt(z)) - 1) / z, -2 * pi**2), 0, mpf(1) / 64, 7, lambda z: z),

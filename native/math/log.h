@@ -58,15 +58,48 @@ ATHANOR_ALWAYS_INLINE T log_limits(T x, T value) {
   return x > 0 ? upper : outside;
 }
 
-/** Natural logarithm. At most 1 ulp off, denormal arguments included. */
+/** split(), also of denormal x. */
 template <class T>
-ATHANOR_ALWAYS_INLINE T log(T x) {
+ATHANOR_ALWAYS_INLINE Split<T> split_any(T x) {
   using F = Format<T>;
   const bool denormal = x < F::smallest;
   const T scaled = x * F::whole;
-  const Split<T> s = split(denormal ? scaled : x);
-  const T k = s.k - (denormal ? static_cast<T>(F::mantissa) : T(0));
-  return log_limits(x, log_of(k, s.m, T(0)));
+  Split<T> s = split(denormal ? scaled : x);
+  s.k -= denormal ? static_cast<T>(F::mantissa) : T(0);
+  return s;
+}
+
+/** Natural logarithm. At most 1 ulp off, denormal arguments included. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T log(T x) {
+  const Split<T> s = split_any(x);
+  return log_limits(x, log_of(s.k, s.m, T(0)));
+}
+
+/** log2 of a positive normal number, to 2^-43 of it. */
+ATHANOR_ALWAYS_INLINE double log2_wide(double x) {
+  const Split<double> part = split(x);
+  const double s = (part.m - 1) / (part.m + 1), z = s * s;
+  return part.k + s * poly(z, 2.88539008177784958, 0.961796694114053441, 0.577077942169548361, 0.412209271175611227,
+                           0.319904958017869022, 0.28291032815849612);
+}
+
+/** Logarithms of base 2 and 10, exact for powers of the base. float: in double arithmetic, at most 0.51 ulp off. */
+ATHANOR_ALWAYS_INLINE float log2(float x) { return log_limits(x, static_cast<float>(log2_wide(x))); }
+ATHANOR_ALWAYS_INLINE float log10(float x) {
+  return log_limits(x, static_cast<float>(log2_wide(x) * 0.30102999566398120));
+}
+/** At most 1.5 ulp off. */
+ATHANOR_ALWAYS_INLINE double log2(double x) {
+  const Split<double> s = split_any(x);
+  return log_limits(x, s.k + log_of(0.0, s.m, 0.0) * 1.4426950408889634);
+}
+/** At most 2 ulp off. log10(2) is in two parts; the first has so few bits that its product with any exponent is exact.
+ */
+ATHANOR_ALWAYS_INLINE double log10(double x) {
+  const Split<double> s = split_any(x);
+  const double rest = s.k * 3.69423907715893078616e-13 + log_of(0.0, s.m, 0.0) * 0.43429448190325182;
+  return log_limits(x, s.k * 3.01029995663611771306e-01 + rest);
 }
 
 /** log(1 + x) without losing a small x. At most 1.2 ulp off. */
@@ -90,7 +123,7 @@ ATHANOR_ALWAYS_INLINE double log1p_unit_tail(double z) {
               0.0417005957316214865, 0.0850927141498112654);
 }
 
-/** log(1 + e^(beta x)) / beta = max(x, 0) + log(1 + e^-|beta x|) / beta, for beta > 0. At most 1.6 ulp off for beta 1.
+/** log(1 + e^(beta x)) / beta = max(x, 0) + log(1 + e^-|beta x|) / beta, for beta > 0. At most 2.1 ulp off for beta 1.
  */
 template <class T>
 ATHANOR_ALWAYS_INLINE T softplus(T x, T beta) {

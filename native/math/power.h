@@ -23,11 +23,7 @@ ATHANOR_ALWAYS_INLINE bool is_odd(double y) { return is_whole(y) & !is_whole(0.5
 ATHANOR_ALWAYS_INLINE float pow(float x, float y) {
   using F = Format<double>;
   const double a = magnitude(static_cast<double>(x)), e = y;
-  const Split<double> part = split(a);
-  const double s = (part.m - 1) / (part.m + 1), z = s * s;
-  const double finite = part.k + s * poly(z, 2.88539008177784958, 0.961796694114053441, 0.577077942169548361,
-                                          0.412209271175611227, 0.319904958017869022, 0.28291032815849612);
-  const double logarithm = a == 0 ? -infinity<double>() : (a == infinity<double>() ? a : finite);
+  const double logarithm = a == 0 ? -infinity<double>() : (a == infinity<double>() ? a : log2_wide(a));
   const double exponent = within(e * logarithm, -200.0, 200.0);
   const double rounded = exponent + F::rounder, f = exponent - (rounded - F::rounder);
   const double fraction =

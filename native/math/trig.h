@@ -1,4 +1,4 @@
-// sin and cos, of radians and of turns.
+// sin, cos and tan, of radians and of turns, and the angle of a point.
 //
 // float: x = k pi/2 + r in double arithmetic, |r| <= pi/4, where the result is to float accuracy two short polynomials.
 // pi/2 is held in two doubles; the first has 33 bits, so its product with k is exact while |k| < 2^20: larger arguments
@@ -14,8 +14,12 @@ namespace m {
 ATHANOR_ALWAYS_INLINE bool moderate_angle(float x) { return magnitude(x) < 1.6e6f; }
 ATHANOR_ALWAYS_INLINE bool moderate_angle(double) { return true; }
 
-/** sin(x + quarters * pi/2) */
-ATHANOR_ALWAYS_INLINE float sin_shifted(float x, uint64_t quarters) {
+/** Sine and cosine of x - k pi/2 for the nearest k, whose lowest bits are those of `quadrant`. */
+struct Quarter {
+  double sin, cos;
+  uint64_t quadrant;
+};
+ATHANOR_ALWAYS_INLINE Quarter quarter_of(float x) {
   using F = Format<double>;
   const double rounded = x * 0.63661977236758134 + F::rounder, k = rounded - F::rounder;
   const double r = (x - k * 1.5707963267341256) - k * 6.077100506506192e-11, z = r * r;
@@ -25,16 +29,28 @@ ATHANOR_ALWAYS_INLINE float sin_shifted(float x, uint64_t quarters) {
       1 - 0.5 * z +
       z * z *
           poly(z, 0.0416666666469866481, -0.00138888854513115548, 0.0000247998854589701958, -2.72350403947143932e-7);
-  const uint64_t quadrant = bits(rounded) + quarters;
-  const double value = (quadrant & 1) != 0 ? c : s;
+  return {s, c, bits(rounded)};
+}
+
+/** sin(x + quarters * pi/2) */
+ATHANOR_ALWAYS_INLINE float sin_shifted(float x, uint64_t quarters) {
+  const Quarter q = quarter_of(x);
+  const uint64_t quadrant = q.quadrant + quarters;
+  const double value = (quadrant & 1) != 0 ? q.cos : q.sin;
   return static_cast<float>(from_bits<double>(bits(value) ^ (quadrant & 2) << 62));
 }
 
 /** At most 0.51 ulp off for moderate angles. Keeps the sign of zero. */
 ATHANOR_ALWAYS_INLINE float sin(float x) { return sin_shifted(x, 0); }
 ATHANOR_ALWAYS_INLINE float cos(float x) { return sin_shifted(x, 1); }
+ATHANOR_ALWAYS_INLINE float tan(float x) {
+  const Quarter q = quarter_of(x);
+  const bool odd = (q.quadrant & 1) != 0;
+  return static_cast<float>((odd ? -q.cos : q.sin) / (odd ? q.sin : q.cos));
+}
 ATHANOR_ALWAYS_INLINE double sin(double x) { return ::sin(x); }
 ATHANOR_ALWAYS_INLINE double cos(double x) { return ::cos(x); }
+ATHANOR_ALWAYS_INLINE double tan(double x) { return ::tan(x); }
 
 /** For any angle. Not for vector loops. */
 template <class T>
@@ -45,6 +61,35 @@ template <class T>
 ATHANOR_ALWAYS_INLINE T cos_any(T x) {
   return static_cast<T>(::cos(static_cast<double>(x)));
 }
+
+template <class T>
+ATHANOR_ALWAYS_INLINE T tan_any(T x) {
+  return static_cast<T>(::tan(static_cast<double>(x)));
+}
+
+/**
+ * The angle of the point (x, y), in double arithmetic, with C's results for zeros and infinities. Of the smaller
+ * coordinate by the larger one, t <= 1; above tan(pi/8) from atan(t) = pi/4 + atan((t - 1) / (t + 1)). At most 0.51 ulp
+ * off.
+ */
+ATHANOR_ALWAYS_INLINE float atan2(float y, float x) {
+  const double a = magnitude(static_cast<double>(x)), b = magnitude(static_cast<double>(y));
+  const bool steep = b > a;
+  const double small = steep ? a : b, large = steep ? b : a;
+  const bool equal = (small == large) & (large > 0);  // infinities too, whose quotient is nan
+  const bool upper = equal | (small > 0.41421356237309503 * large);
+  const double diagonal = equal ? 0.0 : (small - large) / (small + large);
+  const double t = upper ? diagonal : (small == 0 ? 0.0 : small / large), z = t * t;
+  const double near = t + t * z *
+                              poly(z, -0.333333325137247804, 0.199999051105773796, -0.142820398608474868,
+                                   0.110450652158739784, -0.0847824166370084819, 0.0474792104413579674);
+  const double angle = upper ? 0.78539816339744831 + near : near;
+  const double first = steep ? 1.5707963267948966 - angle : angle;
+  const double half = (bits(x) & Format<float>::sign) != 0 ? 3.1415926535897931 - first : first;
+  const float out = with_sign(static_cast<float>(half), y);
+  return ((x != x) | (y != y)) ? x + y : out;
+}
+ATHANOR_ALWAYS_INLINE double atan2(double y, double x) { return ::atan2(y, x); }
 
 template <class T>
 struct SinCos {

@@ -128,6 +128,18 @@ export const cases: Record<string, Case[]> = {
     inputs: [{ shape: [4, 5], low: 0.3 }],
     attrs: { exponent },
   })),
+  atan2: [
+    ...pairs({ low: 0.3 }, { low: -1.5, high: -0.2 }),
+    ...pairs({ low: -1.5, high: 1.5 }, { low: 0.3 }),
+    ...withNumbers({ low: 0.3 }),
+    {
+      inputs: [
+        { shape: [8], values: [0, 0, 1, -1, 0, 3, 1e-30, 1e30], dtype: 'float32' },
+        { shape: [8], values: [1, -1, 0, 0, 0, 3, -1e30, 1e-30], dtype: 'float32' },
+      ],
+      skipGrad: 'edges of quadrants',
+    },
+  ],
   maximum: apart,
   minimum: apart,
   share: apart,
