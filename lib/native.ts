@@ -14,6 +14,7 @@ interface Session {
   read(handle: Handle, offsetBytes: number, destination: ArrayBufferView, mode: 0 | 1): number | undefined | string;
   release(handle: Handle): void;
   synchronize(): string | undefined;
+  takeFailure(): string | undefined;
   takeTimes(): Float64Array;
   nothing(): void;
   measure(request: RoofRequest): Promise<Float64Array>;

@@ -59,6 +59,12 @@ export function readBlocking<T extends TypedArray>(handle: Handle, offsetBytes: 
   return destination;
 }
 
+/** The failure that nobody has been told of, of what has ended by now: undefined when all went well. */
+export function takeFailure(): AthanorError | undefined {
+  const message = native.takeFailure();
+  return message === undefined ? undefined : streamError(message, block[Block.sequence]);
+}
+
 /** Blocks until everything submitted has ended. Throws the failure that no read has delivered yet, if there is one. */
 export function synchronize(): void {
   const message = native.synchronize();

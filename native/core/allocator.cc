@@ -7,6 +7,8 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/quota.h"
+#include "core/settings.h"
 
 namespace athanor {
 namespace {
@@ -21,9 +23,13 @@ int floor_log2(size_t n) { return 63 - __builtin_clzll(n); }
 // Sub-steps of a doubling: 4 wastes at most a fifth on small blocks, 8 at most a ninth on large ones.
 int steps_log2(size_t bytes) { return bytes <= kMapFrom ? 2 : 3; }
 
+/** The machine's memory, or the part of it that the process may use. */
 size_t physical_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-  return pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) : size_t{4} << 30;
+  const size_t machine =
+      pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) : size_t{4} << 30;
+  const size_t quota = memory_quota();
+  return quota == 0 ? machine : std::min(machine, quota);
 }
 
 void* system_allocate(size_t capacity) noexcept {
@@ -51,7 +57,7 @@ Allocator& Allocator::cpu() {
 }
 
 Allocator::Allocator() : physical_(physical_memory()), cache_limit_(std::max(kCacheFloor, physical_ / 8)) {
-  if (const char* text = std::getenv("ATHANOR_MEMORY_LIMIT")) stats_.limit_bytes = std::strtoull(text, nullptr, 10);
+  stats_.limit_bytes = settings().memory_limit;
 }
 
 size_t Allocator::round_up(size_t bytes) noexcept {

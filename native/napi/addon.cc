@@ -40,6 +40,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     export_raw(env, out, "upload", upload, session);
     export_raw(env, out, "release", release, session);
     export_raw(env, out, "synchronize", synchronize, session);
+    export_raw(env, out, "takeFailure", take_failure, session);
     export_raw(env, out, "takeTimes", take_times, session);
     export_raw(env, out, "nothing", nothing, session);
     export_raw(env, out, "measure", measure, session);

@@ -35,6 +35,9 @@ napi_value read(napi_env env, napi_callback_info info);
 /** synchronize(): blocks until both streams are empty -> undefined, or the undelivered failure's text. */
 napi_value synchronize(napi_env env, napi_callback_info info);
 
+/** takeFailure() -> what synchronize() answers, of what has ended by now. */
+napi_value take_failure(napi_env env, napi_callback_info info);
+
 /** release(handle): lets go of the storage now. */
 napi_value release(napi_env env, napi_callback_info info);
 

@@ -1,7 +1,6 @@
 #include "napi/environment.h"
 
-#include <cstdlib>
-#include <cstring>
+#include "core/settings.h"
 
 namespace athanor {
 namespace {
@@ -29,8 +28,6 @@ void end_read(void* session, uint64_t id, std::shared_ptr<const Failure> failure
 Environment::Environment() : compute_(0, end_read), loader_(1, end_read) {
   compute_.set_peer(&loader_);
   loader_.set_peer(&compute_);
-  const char* sync = std::getenv("ATHANOR_SYNC");
-  run_at_once = sync != nullptr && *sync != '\0' && std::strcmp(sync, "0") != 0;
 }
 
 Environment* Environment::create(napi_env env) {
@@ -157,6 +154,7 @@ void Environment::delivered(const std::shared_ptr<const Failure>& failure) {
 }
 
 Session* Session::create(napi_env env, napi_value block, napi_value on_read) {
+  Environment::of(env)->run_at_once = settings().synchronous;
   auto* self = new Session(Environment::of(env));  // lives as long as the process: executors may still name it
   napi_typedarray_type type;
   void* data = nullptr;

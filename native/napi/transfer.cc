@@ -112,17 +112,32 @@ napi_value read(napi_env env, napi_callback_info info) {
   }
 }
 
-napi_value synchronize(napi_env env, napi_callback_info info) {
-  void* data = nullptr;
-  size_t argc = 0;
-  napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data);
-  Session& session = *static_cast<Session*>(data);
-  settled(*session.environment, true);
+namespace {
+
+/** The failure that nobody has been told of, or undefined. */
+napi_value tell_failure(napi_env env, Session& session) {
   auto failure = session.environment->take_failure();
   if (!failure) return nullptr;
   session.block[kBlockSequence] = static_cast<double>(failure->sequence);
   return make_string(env, failure->message);
 }
+
+Session& session_of(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  size_t argc = 0;
+  napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data);
+  return *static_cast<Session*>(data);
+}
+
+}  // namespace
+
+napi_value synchronize(napi_env env, napi_callback_info info) {
+  Session& session = session_of(env, info);
+  settled(*session.environment, true);
+  return tell_failure(env, session);
+}
+
+napi_value take_failure(napi_env env, napi_callback_info info) { return tell_failure(env, session_of(env, info)); }
 
 napi_value release(napi_env env, napi_callback_info info) {
   napi_value argv[1];

@@ -1,8 +1,9 @@
 #include "cpu/runtime/pool.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "core/quota.h"
+#include "core/settings.h"
 #include "cpu/runtime/spin.h"
 
 namespace athanor {
@@ -13,11 +14,10 @@ namespace {
 constexpr int kSpins = 2000;
 
 int default_threads() {
-  if (const char* text = std::getenv("ATHANOR_NUM_THREADS")) {
-    const int n = std::atoi(text);
-    if (n >= 1) return std::min(n, 1024);
-  }
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));  // honours the affinity mask
+  if (settings().threads > 0) return settings().threads;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());  // honours the affinity mask
+  const int quota = cpu_quota();
+  return std::max(1, quota == 0 ? cores : std::min(cores, quota));
 }
 
 }  // namespace
