@@ -94,6 +94,24 @@ inline DType Array<int32_t>::dtype() {
   return DType::i32;
 }
 
+template <>
+inline DType Array<uint16_t>::dtype() {
+  return DType::bf16;
+}
+
+/** The same numbers in bfloat16, to which those of `a` are cut off. */
+inline Array<uint16_t> narrowed(Array<float>& a) {
+  Array<uint16_t> out(a.shape);
+  for (size_t i = 0; i < a.data.size(); ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, &a.data[i], sizeof bits);
+    bits &= 0xffff0000;
+    std::memcpy(&a.data[i], &bits, sizeof bits);
+    out.data[i] = static_cast<uint16_t>(bits >> 16);
+  }
+  return out;
+}
+
 inline View swapped(View v, int a, int b) {
   std::swap(v.shape[a], v.shape[b]);
   std::swap(v.strides[a], v.strides[b]);
@@ -113,6 +131,7 @@ inline void each_kernel(const char* op, const std::vector<View>& in, const View&
       TestContext context(threads);
       const Call call{in.data(), &out, attrs.data(), static_cast<int>(in.size()), 1, static_cast<int>(attrs.size()),
                       &context};
+      if (kernels->kernels[k].needs == Needs::bf16_dot && !has_bf16_dot()) continue;
       if (kernels->kernels[k].fits != nullptr && !kernels->kernels[k].fits(call)) continue;
       reset();
       kernels->kernels[k].run(call);

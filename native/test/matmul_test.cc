@@ -66,6 +66,21 @@ void check_product(int64_t m, int64_t n, int64_t k, bool transposed_a, bool tran
               [&](const std::string& where) { expected.check(out, where, size); });
 }
 
+/** The same for bfloat16 factors: products of the rounded numbers, added up in float32. */
+void check_narrow_product(int64_t m, int64_t n, int64_t k, bool transposed_a, bool transposed_b, int threads) {
+  auto a = Array<float>::random(transposed_a ? std::vector<int64_t>{k, m} : std::vector<int64_t>{m, k}, 1);
+  auto b = Array<float>::random(transposed_b ? std::vector<int64_t>{n, k} : std::vector<int64_t>{k, n}, 2);
+  auto narrow_a = test::narrowed(a), narrow_b = test::narrowed(b);
+  Array<float> out({m, n});
+  const View va = transposed_a ? test::swapped(narrow_a.view(), 0, 1) : narrow_a.view();
+  const View vb = transposed_b ? test::swapped(narrow_b.view(), 0, 1) : narrow_b.view();
+  const Expected<float> expected(a, b, transposed_a, transposed_b, m, n, k, nullptr);
+  const std::string size = "bfloat16 " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
+  const auto reset = [&] { out.data.assign(out.data.size(), std::numeric_limits<float>::quiet_NaN()); };
+  each_kernel("matmul", {va, vb}, out.view(), {}, threads, reset,
+              [&](const std::string& where) { expected.check(out, where, size); });
+}
+
 }  // namespace
 
 TEST(matmul_is_right_for_every_small_size) {
@@ -80,6 +95,7 @@ TEST(matmul_is_right_for_every_small_size) {
         const int64_t way = m + n + k;
         check_product<float>(m, n, k, way & 1, way & 2, 1);
         if (way % 5 == 0) check_product<double>(m, n, k, way & 1, way & 2, 1);
+        if (way % 3 == 0) check_narrow_product(m, n, k, m & 1, n & 1, 1);
       }
 }
 
@@ -98,6 +114,7 @@ TEST(matmul_is_right_on_every_blocking_path) {
       for (int threads : {1, 3}) {
         check_product<float>(s[0], s[1], s[2], way & 1, way & 2, threads);
         if (way == 1) check_product<double>(s[0], s[1], s[2], way & 1, way & 2, threads);
+        if (way == s[2] % 4) check_narrow_product(s[0], s[1], s[2], way & 1, way & 2, threads);
       }
 }
 
@@ -108,6 +125,8 @@ TEST(matmul_of_nothing) {
     check_product<float>(0, 4, 5, false, false, threads);
     check_product<float>(3, 0, 5, false, false, threads);
     check_product<double>(0, 0, 0, false, false, threads);
+    check_narrow_product(3, 4, 0, false, false, threads);
+    check_narrow_product(0, 4, 5, false, false, threads);
   }
 }
 
@@ -170,6 +189,25 @@ TEST(matmul_passes_nan_and_infinity_on_and_keeps_them_apart) {
             bool good = std::isnan(at(0, n - 1)) && (n == 1 || at(0, 0) == inf);
             for (int64_t i = 1; i < m; ++i)
               for (int64_t j = 0; j < n; ++j) good = good && std::isfinite(at(i, j));
+            if (!good) test::fail(__FILE__, __LINE__, where);
+          });
+    }
+}
+
+TEST(matmul_of_bfloat16_keeps_nan_and_infinity_apart) {
+  for (int64_t n : {1, 5, 33})
+    for (int64_t k : {9, 10}) {  // the last half of a pair, and a whole one
+      auto a = Array<float>::random({15, k}, 8), b = Array<float>::random({k, n}, 9);
+      a.data[static_cast<size_t>(k - 1)] = std::numeric_limits<float>::infinity();  // row 0
+      for (int64_t j = 0; j < n; ++j) b.data[static_cast<size_t>((k - 1) * n + j)] = j == 0 ? 1.0f : 0.0f;
+      auto narrow_a = test::narrowed(a), narrow_b = test::narrowed(b);
+      Array<float> out({15, n});
+      each_kernel(
+          "matmul", {narrow_a.view(), narrow_b.view()}, out.view(), {}, 1, [] {},
+          [&](const std::string& where) {
+            bool good = std::isinf(out.data[0]);
+            for (size_t i = 1; i < out.data.size(); ++i)
+              good = good && (i < static_cast<size_t>(n) ? std::isnan(out.data[i]) : std::isfinite(out.data[i]));
             if (!good) test::fail(__FILE__, __LINE__, where);
           });
     }
