@@ -1,8 +1,7 @@
 // npm run bench:compare a.json b.json: fails where the second run is slower than the first by more than their spread.
-import * as fs from 'node:fs';
 import { Command } from 'commander';
 import { compareReports, comparisonLines, machineDifferences } from './report/compare.js';
-import { parseReport } from './report/report.js';
+import { readReport } from './report/report.js';
 
 function main(): void {
   const program = new Command('bench:compare')
@@ -12,7 +11,7 @@ function main(): void {
     .option('--all', 'show also what did not change', false)
     .option('--force', 'compare runs of different machines', false)
     .parse();
-  const [before, after] = program.args.map((file) => parseReport(file, fs.readFileSync(file, 'utf8')));
+  const [before, after] = program.args.map((file) => readReport(file));
   const { all, force } = program.opts<{ all: boolean; force: boolean }>();
   const differences = machineDifferences(before, after);
   if (differences.length > 0) {

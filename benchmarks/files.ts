@@ -16,3 +16,15 @@ export function writeWhole(file: string, text: string): void {
     throw error;
   }
 }
+
+/** Throws, naming the file, where writeWhole() could not write it: before a run of minutes rather than after it. */
+export function checkWritable(file: string): void {
+  const folder = path.dirname(path.resolve(file));
+  try {
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a folder');
+    fs.mkdirSync(folder, { recursive: true });
+    fs.rmSync(fs.mkdtempSync(path.join(folder, `.${path.basename(file)}.`)), { recursive: true });
+  } catch (error) {
+    throw new Error(`${file} cannot be written: ${(error as Error).message}`);
+  }
+}

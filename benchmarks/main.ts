@@ -7,7 +7,7 @@ import * as athanor from 'athanor';
 import { busyReason, processorsUsed } from './busy.js';
 import { cases } from './cases/index.js';
 import { rowNames } from './engine.js';
-import { writeWhole } from './files.js';
+import { checkWritable, writeWhole } from './files.js';
 import { jobs } from './jobs/index.js';
 import { type BenchOptions, parseOptions } from './options.js';
 import { type PeerEntry, startPeers } from './peers/index.js';
@@ -125,6 +125,9 @@ async function main(): Promise<void> {
     for (const { name } of [...list.cases, ...list.jobs]) console.log(name);
     return;
   }
+  const { cases: some, jobs: others } = chosen(options);
+  if (some.length + others.length === 0) throw new Error('no case has such a group and name; --list shows them');
+  for (const file of [options.json, options.svg, options.html]) if (file !== undefined) checkWritable(file);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'athanor-bench-'));
   endOn('SIGINT', 2, folder);
   endOn('SIGTERM', 15, folder);

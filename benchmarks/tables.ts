@@ -6,13 +6,13 @@ import { writeWhole } from './files.js';
 import { committedReport, documents } from './report/committed.js';
 import { htmlPage } from './report/html.js';
 import { fillTables } from './report/markdown.js';
-import { parseReport } from './report/report.js';
+import { readReport } from './report/report.js';
 import { drawRoofline } from './report/roofline-plot.js';
 import { root } from './root.js';
 
 async function main(): Promise<void> {
   const file = path.join(root, committedReport);
-  const report = parseReport(file, fs.readFileSync(file, 'utf8'));
+  const report = readReport(file);
   for (const name of documents) {
     const document = path.join(root, name);
     const text = fs.readFileSync(document, 'utf8');

@@ -278,6 +278,15 @@ export class Tensor {
     return formatTensor(this);
   }
 
+  /**
+   * Template strings show the tensor. Throws where JavaScript wants a number: `t < 0.5` would be false whatever `t` holds,
+   * and `t + 1` a string; there are `lt()` and `add()`, and `await t.item()` for the value.
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString();
+    return fail('Tensor', 'a tensor is no number; use its methods, or await item() for its value', this.describe());
+  }
+
   /** @internal */
   [inspect.custom](): string {
     return this.toString();

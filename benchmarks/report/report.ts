@@ -1,4 +1,5 @@
 // What a run finds, as JSON keeps it.
+import * as fs from 'node:fs';
 import type { Machine } from 'athanor';
 import type { Group } from '../case.js';
 import type { PeerEntry } from '../peers/index.js';
@@ -110,4 +111,15 @@ export function formatReport(report: Report): string {
   const round = (_: string, value: unknown) =>
     typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
   return `${JSON.stringify(report, round, 1)}\n`;
+}
+
+/** The report in a file. Throws, naming the file, when it cannot be read or holds something else. */
+export function readReport(file: string): Report {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    return wrong(file, (error as Error).message);
+  }
+  return parseReport(file, text);
 }

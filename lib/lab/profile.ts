@@ -46,6 +46,7 @@ export interface ProfileOptions {
 
 const smallestCall = 1e-6;
 let measured: Promise<Machine> | undefined;
+let running = false;
 
 /** The machine that profiles are held against when none is given: measured once. */
 export function thisMachine(): Promise<Machine> {
@@ -118,7 +119,7 @@ export class Profile {
     ]);
     const total =
       `${formatTime(this.seconds)} in all, ${formatTime(this.busy)} of it in kernels: ` +
-      `${formatAmount(this.flops)}FLOP, ${formatAmount(this.bytes)}B, ${formatNumber(this.flops / this.seconds / 1e9)} GFLOP/s`;
+      `${formatAmount(this.flops, 'FLOP')}, ${formatAmount(this.bytes, 'B')}, ${formatNumber(this.flops / this.seconds / 1e9)} GFLOP/s`;
     return `${formatTable(head, rows, 3)}\n${total}`;
   }
 
@@ -184,7 +185,8 @@ function layersOf(machine: Machine, calls: readonly CallRecord[]): LayerProfile[
 /**
  * Runs a function, synchronous or not, and reports every op call that it makes: FLOPs, bytes, time in the kernel, achieved
  * rates, the part of the roof reached and what bounds it, by module and pass; also as a Chrome trace. Waits for the
- * results, blocking the thread. What `fn` throws is thrown.
+ * results, blocking the thread. What `fn` throws is thrown. One profile is taken at a time: a second one that is asked for
+ * meanwhile, by `fn` or beside it, is an error.
  *
  * ```ts
  * const report = await profile(() => crossEntropy(model.forward(x), labels).backward(), { warmup: 2 });
@@ -197,8 +199,18 @@ export async function profile(fn: () => unknown, options: ProfileOptions = {}): 
   const { warmup = 0 } = options;
   if (!Number.isInteger(warmup) || warmup < 0)
     fail('profile', 'warmup must be a whole number, 0 or more', show(warmup));
-  const machine = options.machine ?? (await thisMachine());
-  for (let i = 0; i < warmup; i++) await fn();
+  if (running) fail('profile', 'another profile is being taken; wait for it', 'its calls cannot be told from these');
+  running = true;
+  try {
+    const machine = options.machine ?? (await thisMachine());
+    for (let i = 0; i < warmup; i++) await fn();
+    return await take(fn, machine);
+  } finally {
+    running = false;
+  }
+}
+
+async function take(fn: () => unknown, machine: Machine): Promise<Profile> {
   const recorder = new Recorder(() => context().stream);
   const unwatch = watchForwards();
   synchronize();

@@ -44,6 +44,13 @@ function checkBatches(batches: unknown): readonly number[] {
   return good ? batches : fail('batchSweep', 'batches must be rising whole numbers of 1 or more', show(batches));
 }
 
+function inputsOf(given: unknown): readonly Tensor[] {
+  const list = Array.isArray(given) ? given : [given];
+  return list.every((t) => t instanceof Tensor)
+    ? list
+    : fail('batchSweep', 'inputOf must return a tensor or a list of tensors', show(given));
+}
+
 /** The first batch size from which all points are bound by arithmetic. */
 function ridgeOf(points: LayerSweep['points']): number | null {
   let ridge: number | null = null;
@@ -91,8 +98,7 @@ export async function batchSweep(
   const machine = options.machine ?? (await thisMachine());
   const found = new Map<string, LayerProfile & { points: (LayerProfile & { batch: number })[] }>();
   for (const batch of batches) {
-    const made = inputOf(batch);
-    const inputs = made instanceof Tensor ? [made] : made;
+    const inputs = inputsOf(inputOf(batch));
     const run = () => noGrad(() => model.forward(...(inputs as never)));
     const { layers } = await profile(run, { machine, warmup: 1 });
     for (const layer of layers) {
@@ -101,7 +107,6 @@ export async function batchSweep(
       entry.points.push({ ...layer, batch });
       found.set(key, entry);
     }
-    for (const input of inputs) input.dispose();
   }
   const layers = [...found.values()].map(({ module, type, op, points }) => ({
     module,

@@ -8,8 +8,8 @@ export function formatTime(seconds: number): string {
   return `${formatNumber(seconds * scale)} ${unit}`;
 }
 
-/** `1.23 G`: an amount with the prefix that leaves one to three digits before the point. */
-export function formatAmount(amount: number): string {
+/** `1.23 GB`: an amount of a unit with the prefix that leaves one to three digits before the point. */
+export function formatAmount(amount: number, unit = ''): string {
   const [scale, prefix] =
     amount < 1e3
       ? [1, '']
@@ -20,7 +20,7 @@ export function formatAmount(amount: number): string {
           : amount < 1e12
             ? [1e9, 'G']
             : [1e12, 'T'];
-  return `${formatNumber(amount / scale)}${prefix === '' ? '' : ` ${prefix}`}`;
+  return `${formatNumber(amount / scale)} ${prefix}${unit}`.trimEnd();
 }
 
 /** Three significant digits, without an exponent. */

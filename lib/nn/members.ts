@@ -1,5 +1,6 @@
 // What a module is made of: its own enumerable fields, in the order they were assigned. Arrays and plain objects in
 // fields are looked into.
+import { types } from 'node:util';
 import { fail } from '../errors.js';
 import { isPlainObject } from '../named.js';
 import { Tensor } from '../tensor.js';
@@ -18,6 +19,18 @@ export interface Member<T> {
 /** A part of a module's state. */
 export type State = Parameter | Buffer;
 
+/** Entries of a Map or Set have no names that a state dict could hold, so parts of a module must not hide there. */
+function checkForeign(owner: AnyModule, name: string, holder: Map<unknown, unknown> | Set<unknown>): void {
+  for (const entry of holder.values()) {
+    if (!(entry instanceof Module || entry instanceof Parameter || entry instanceof Buffer)) continue;
+    fail(
+      owner.constructor.name,
+      `${name} holds a part of the module where it is not seen; use an array, an object or nn.ModuleList`,
+      `${entry.constructor.name} in a ${types.isMap(holder) ? 'Map' : 'Set'}`,
+    );
+  }
+}
+
 function collect(owner: AnyModule, path: readonly object[], prefix: string, found: Member<unknown>[]): void {
   const holder = path[path.length - 1];
   for (const [key, value] of Object.entries(holder)) {
@@ -31,6 +44,8 @@ function collect(owner: AnyModule, path: readonly object[], prefix: string, foun
         `${name} requires grad but is no parameter; assign nn.parameter(t), or use a #private field for other tensors`,
         value.describe(),
       );
+    } else if (types.isMap(value) || types.isSet(value)) {
+      checkForeign(owner, name, value);
     } else if ((Array.isArray(value) || isPlainObject(value)) && !path.includes(value)) {
       collect(owner, [...path, value], `${name}.`, found);
     }

@@ -311,6 +311,32 @@ describe('what is unusual but right', () => {
   });
 });
 
+describe('a tensor where JavaScript wants a number', () => {
+  const message = 'Tensor: a tensor is no number; use its methods, or await item() for its value: [] float32';
+  const t = any(tensor(0.1));
+
+  test.each<[string, () => unknown]>([
+    ['<', () => t < 0.5],
+    ['>', () => t > 0.5],
+    ['+', () => t + 1],
+    ['-', () => -t],
+    // biome-ignore lint/suspicious/noDoubleEquals: what is tested
+    ['==', () => t == 0.1],
+    ['Math.max()', () => Math.max(t, 1)],
+    ['Number()', () => Number(t)],
+    ['Number.prototype.toFixed', () => (1).toFixed(t)],
+    ['a Float32Array', () => Float32Array.of(t)],
+  ])('%s is refused', (_, use) => {
+    expect(use).toThrow(message);
+  });
+
+  test('text shows it', () => {
+    expect(`${tensor([1, 2])}`).toBe(tensor([1, 2]).toString());
+    expect(String(tensor([1, 2]))).toBe(tensor([1, 2]).toString());
+    expect(['a', tensor(1)].join(' ')).toBe(`a ${tensor(1)}`);
+  });
+});
+
 describe('shapes that are written to', () => {
   const far = 5e8;
   const changed = "a tensor's shape, strides or offset were changed and do not fit its memory any more";

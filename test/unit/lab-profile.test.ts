@@ -186,3 +186,39 @@ test('a batch sweep finds where a layer crosses the ridge', async () => {
     /^module +op +batch 1 +batch 8 +batch 64 +compute-bound from\n0 +linear .* 64\n1 +relu .* never$/,
   );
 });
+
+test('a batch sweep leaves the tensors of its caller alone', async () => {
+  const model = new nn.Sequential(new nn.Linear(4, 2));
+  const all = randn([8, 4]);
+  const made = new Map([1, 8].map((n) => [n, all.narrow(0, 0, n)]));
+  const options = { batches: [1, 8], machine };
+  await batchSweep(model, (n) => made.get(n) as Tensor, options);
+  const { layers } = await batchSweep(model, (n) => [made.get(n) as Tensor], options);
+  expect(layers[0].points).toHaveLength(2);
+  for (const t of made.values()) expect(t.disposed).toBe(false);
+});
+
+test.each([
+  [3, '3'],
+  [[randn([1]), null], '[Tensor, null]'],
+  [Promise.resolve(randn([1])), 'Promise'],
+  [undefined, 'undefined'],
+])('a batch sweep refuses an input that is no tensor', async (given, shown) => {
+  const sweep = batchSweep(new Net(), () => given as never, { machine });
+  await expect(sweep).rejects.toThrow(`batchSweep: inputOf must return a tensor or a list of tensors: ${shown}`);
+});
+
+test('a profile inside another, or beside it, is refused, and the next one works', async () => {
+  const message = 'profile: another profile is being taken; wait for it';
+  const one = () => profile(() => randn([4]).exp(), { machine });
+  await expect(profile(one, { machine })).rejects.toThrow(message);
+  await expect(profile(one, { machine, warmup: 1 })).rejects.toThrow(message);
+  const [first, second] = await Promise.allSettled([one(), one()]);
+  expect([first.status, second.status]).toEqual(['fulfilled', 'rejected']);
+  expect((await one()).layers.map((l) => l.op)).toEqual(['normal', 'exp']);
+});
+
+test('amounts stand apart from their units', async () => {
+  const report = await profile(() => randn([31]).relu(), { machine });
+  expect(report.table()).toMatch(/in kernels: \d+(\.\d+)? k?FLOP, \d+(\.\d+)? k?B, [\d.]+ GFLOP\/s$/);
+});

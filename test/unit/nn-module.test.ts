@@ -82,10 +82,11 @@ describe('names', () => {
     expect(net.buffers()).toHaveLength(8);
   });
 
-  test('plain objects in fields are looked into, circular ones too; other objects are not', () => {
+  test('plain objects in fields are looked into, circular ones too; #private fields are not', () => {
     class Heads extends nn.Module {
       heads: Record<string, unknown> = { left: new Scale(1), right: [new Scale(1)] };
-      cache = new Map([['x', new Scale(1)]]);
+      readonly #cache = new Map([['x', new Scale(1)]]);
+      cached = () => this.#cache.get('x');
       forward = (x: Tensor) => x;
     }
     const model = new Heads();
@@ -190,6 +191,38 @@ describe('parameters and buffers', () => {
     const gone = zeros([3]);
     gone.dispose();
     expect(() => nn.buffer(gone)).toThrow('buffer: the tensor was disposed of: [3] float32');
+  });
+});
+
+describe('parts of a module in a Map or Set', () => {
+  const wrong = 'holds a part of the module where it is not seen; use an array, an object or nn.ModuleList';
+
+  test.each([
+    ['Map', () => new Map([['a', new nn.Linear(1, 1)]]), 'Linear in a Map'],
+    ['Set', () => new Set([nn.parameter(ones([1]))]), 'Parameter in a Set'],
+    ['Map', () => new Map([[1, nn.buffer(ones([1]))]]), 'Buffer in a Map'],
+  ])('%s: refused', (_, make, given) => {
+    class Hidden extends nn.Module {
+      options = { parts: make() };
+      forward(x: Tensor) {
+        return x;
+      }
+    }
+    expect(() => new Hidden().parameters()).toThrow(`Hidden: options.parts ${wrong}: ${given}`);
+    expect(() => new Hidden().stateDict()).toThrow(`Hidden: options.parts ${wrong}: ${given}`);
+  });
+
+  test('anything else may be in one', () => {
+    class Vocabulary extends nn.Module {
+      numbers = new Map([['a', 1]]);
+      names = new Set(['a']);
+      means = new Map([['a', ones([1])]]);
+      layer = new nn.Linear(1, 1);
+      forward(x: Tensor) {
+        return this.layer.forward(x);
+      }
+    }
+    expect(Object.keys(new Vocabulary().stateDict())).toEqual(['layer.weight', 'layer.bias']);
   });
 });
 

@@ -1,0 +1,75 @@
+// What a benchmark is asked for is checked before anything is measured.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { checkWritable } from '../../benchmarks/files.js';
+import { readReport } from '../../benchmarks/report/report.js';
+import { temporaryFolder } from '../support/folder.js';
+
+const root = join(__dirname, '..', '..');
+const folder = temporaryFolder();
+
+test('a file that can be written leaves nothing behind when it is tried', () => {
+  const kept = folder.write('kept.json', 'old');
+  checkWritable(kept);
+  const file = folder.path('new/deep/report.json');
+  checkWritable(file);
+  expect(existsSync(file)).toBe(false);
+  expect(readdirSync(dirname(file))).toEqual([]);
+});
+
+test('what cannot be written is named', () => {
+  const below = join(folder.write('file', ''), 'report.json');
+  expect(() => checkWritable(below)).toThrow(`${below} cannot be written: E`);
+  const there = dirname(below.slice(0, -'/report.json'.length));
+  expect(() => checkWritable(there)).toThrow(`${there} cannot be written: it is a folder`);
+});
+
+test('a report that cannot be read is named', () => {
+  const there = dirname(folder.path('x'));
+  expect(() => readReport(there)).toThrow(`${there}: no benchmark report: EISDIR`);
+  expect(() => readReport(folder.path('none'))).toThrow(`${folder.path('none')}: no benchmark report: ENOENT`);
+});
+
+describe('npm run bench', () => {
+  const bench = (...args: readonly string[]) => {
+    const program = join(root, 'build', 'benchmarks', 'main.js');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, '--peers', 'none', ...args], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  };
+
+  test('measures nothing where no case fits', () => {
+    const { status, stdout, stderr } = bench('--match', 'zzz');
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toBe('no case has such a group and name; --list shows them\n');
+  });
+
+  test('measures nothing where the report cannot be written', () => {
+    const file = join(folder.write('plain', ''), 'report.json');
+    const { status, stdout, stderr } = bench('--quick', '--json', file);
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`${file} cannot be written: `);
+  });
+});
+
+test('a mistake in the arguments is told before kernels are compiled', () => {
+  // A stand-in for the build: it tells what it is asked to make.
+  const prepared = folder.write(
+    'prepare.js',
+    `const Module = require('node:module');
+     const load = Module._load;
+     Module._load = (name, ...rest) => name === './lib/prepare.js'
+       ? { prepare: (halves) => console.log(halves?.native === null ? 'typescript' : 'everything') }
+       : load(name, ...rest);`,
+  );
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['-r', prepared, 'scripts/start.js', '--options=benchmarks/options', 'benchmarks/main', '--only', 'nonsense'],
+    { cwd: root, encoding: 'utf8' },
+  );
+  expect(stderr).toMatch(/'nonsense' is invalid. groups are /);
+  expect([status, stdout]).toEqual([1, 'typescript\n']);
+});
