@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "core/allocator.h"
@@ -121,7 +122,11 @@ std::vector<double> measure_roof(const RoofRequest& request) {
   std::vector<std::vector<double>> rates(static_cast<size_t>(request.threads), std::vector<double>(windows));
   std::vector<std::string> failures(static_cast<size_t>(request.threads));
   Barrier barrier(request.threads);
+  enum { waiting, going, abandoned };
+  std::atomic<int> gate{waiting};
   const auto body = [&](size_t thread) {
+    for (int turn = 0; gate.load(std::memory_order_acquire) == waiting; ++turn) spin_pause(turn);
+    if (gate.load(std::memory_order_relaxed) == abandoned) return;
     try {
       Work work(request, compute, stream);
       work.calibrate();
@@ -132,7 +137,7 @@ std::vector<double> measure_roof(const RoofRequest& request) {
         do {
           amount += work.run();
           seconds = since(start);
-        } while (seconds < request.seconds);
+        } while (seconds < request.seconds && !request.stop->load(std::memory_order_relaxed));
         rates[thread][w] = amount / seconds;
       }
     } catch (const std::exception& e) {
@@ -141,8 +146,14 @@ std::vector<double> measure_roof(const RoofRequest& request) {
     }
   };
   std::vector<std::thread> others;
-  for (size_t thread = 1; thread < rates.size(); ++thread) others.emplace_back(body, thread);
-  body(0);
+  try {
+    for (size_t thread = 1; thread < rates.size(); ++thread) others.emplace_back(body, thread);
+    gate.store(going, std::memory_order_release);
+    body(0);
+  } catch (const std::system_error& e) {
+    gate.store(abandoned, std::memory_order_release);
+    failures[0] = format("%d threads could not be started: %s", request.threads, e.what());
+  }
   for (std::thread& t : others) t.join();
   for (const std::string& failure : failures)
     if (!failure.empty()) throw Error("measure: " + failure);

@@ -1,5 +1,6 @@
 // The roofs of this machine, measured: how fast its arithmetic units and its memory go when nothing else limits them.
 #pragma once
+#include <atomic>
 #include <vector>
 
 #include "core/roof_loops.h"
@@ -13,6 +14,7 @@ struct RoofRequest {
   int64_t bytes;   // of all arrays of all threads together, for a stream
   double seconds;  // of one window
   int windows;
+  const std::atomic<bool>* stop;  // once true, the rest is hurried through
 };
 
 /**

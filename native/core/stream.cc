@@ -57,8 +57,12 @@ void Stream::remember(std::shared_ptr<const Failure> failure) {
   has_failure_.store(true, std::memory_order_release);
 }
 
-uint64_t Stream::submit(Task& task) {
+void Stream::start() {
   if (!executor_.joinable()) executor_ = std::thread([this] { run(); });
+}
+
+uint64_t Stream::submit(Task& task) {
+  start();
   depend_on_peer(task);
   bytes_in_flight_.fetch_add(task.output_bytes, std::memory_order_relaxed);
   ++submitted_;

@@ -32,6 +32,8 @@ class Stream {
   bool runs_inline(const Task& task) const;
   /** Runs the task here. Returns its failure; one that an input brought along is left to the next sync point. */
   std::shared_ptr<const Failure> run_inline(Task& task);
+  /** Starts the executor where it does not run yet. Throws std::system_error; after it submit() cannot fail. */
+  void start();
   uint64_t submit(Task& task);
 
   // ---- any thread

@@ -25,17 +25,21 @@ class Running : public Context {
       self->blocks_.push_back(Allocator::cpu().allocate(bytes));
       return self->blocks_.back().data;
     };
+    Context::mark = [](Context* c) { return static_cast<Running*>(c)->blocks_.size(); };
+    Context::rewind = [](Context* c, size_t mark) { static_cast<Running*>(c)->release_from(mark); };
     Context::fail = report;
     Context::parallel = [](Context*, int64_t count, void* closure, void (*body)(void*, int64_t)) {
       Pool::instance().run(count, closure, body);
     };
   }
-  ~Running() {
-    for (Block b : blocks_) Allocator::cpu().release(b);
-  }
+  ~Running() { release_from(0); }
   const std::string& message() const { return message_; }
 
  private:
+  void release_from(size_t mark) {
+    for (size_t i = mark; i < blocks_.size(); ++i) Allocator::cpu().release(blocks_[i]);
+    blocks_.resize(mark);
+  }
   static void report(Context* c, const char* text, ...) {
     auto* self = static_cast<Running*>(c);
     std::lock_guard<std::mutex> lock(self->mutex_);
@@ -113,6 +117,18 @@ std::shared_ptr<const Failure> failed_input(const Task& task) {
   return nullptr;
 }
 
+// Made before memory can run out: copying it allocates nothing.
+const std::shared_ptr<const Failure> no_memory =
+    std::make_shared<const Failure>(Failure{"out of memory on cpu: not even the description of the failure fits"});
+
+void fail_outputs(Task& task, const std::shared_ptr<const Failure>& failure) noexcept {
+  // Only what was to be made is lost. A tensor that is updated in place (a weight) keeps the last value it had.
+  for (int i = task.n_in; i < task.n_operands; ++i) {
+    Operand& o = task.operands[static_cast<size_t>(i)];
+    if (o.role == Role::output) o.storage->failure = failure;
+  }
+}
+
 // Touching this many elements takes a few microseconds, less than waking the executor does.
 constexpr double kFewElements = 16384;
 // Some tens of microseconds at most: the event loop does not feel them, and who waits for the result has it sooner.
@@ -157,14 +173,10 @@ std::shared_ptr<const Failure> execute(Task& task) noexcept {
         failure = make_failure(task, e.what());
       }
     }
-    // Only what was to be made is lost. A tensor that is updated in place (a weight) keeps the last value it had.
-    for (int i = task.n_in; i < task.n_operands; ++i) {
-      Operand& o = task.operands[static_cast<size_t>(i)];
-      if (o.role == Role::output) o.storage->failure = failure;
-    }
   } catch (...) {  // no memory left even for the message
-    failure = std::make_shared<Failure>();
+    failure = no_memory;
   }
+  fail_outputs(task, failure);
   return failure;
 }
 

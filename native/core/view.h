@@ -35,6 +35,8 @@ struct Context {
   /** Uninitialised 64-byte aligned memory that lives until the kernel returns. Throws OutOfMemory. Call it from the
    *  kernel's own thread only, never inside a parallel body. */
   void* (*scratch)(Context*, size_t bytes);
+  size_t (*mark)(Context*);               // how much scratch memory there is now
+  void (*rewind)(Context*, size_t mark);  // gives back what was asked for since
 
   /** Reports a failure that depends on the data (an index out of range). The first report wins; any thread may call. */
   void (*fail)(Context*, const char* format, ...) __attribute__((format(printf, 2, 3)));

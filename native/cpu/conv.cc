@@ -165,6 +165,7 @@ void run_conv_transpose2d(const Call& c) {
 struct PhaseList {
   int64_t phases_y, phases_x, count = 0;
   int64_t *phase, *dy, *dx, *weight;
+  bool empty() const { return count == 0; }
   PhaseList(Context* ctx, int64_t y, int64_t x, int64_t room)
       : phases_y(y),
         phases_x(x),
@@ -321,6 +322,7 @@ void conv_transpose2d_phases(const Call& c) {
       if (a < phases_y && b < phases_x) list.add(a * phases_x + b, dy, dx, r * w.strides[2] + s * w.strides[3]);
     }
   }
+  if (list.empty()) return run_conv_transpose2d<T>(c);  // a small x and much padding: no tap meets the output
   const Grid grid = {ceil_div(out.shape[2], phases_y), ceil_div(out.shape[3], phases_x), 1, 1};
   correlate_channels<T, Run>(c, geometry.groups, list, grid, true);
 }

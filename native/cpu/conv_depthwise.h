@@ -178,6 +178,8 @@ class DepthwiseCorrelator {
 /** The weight's gradient of a depthwise convolution. */
 template <class T>
 class DepthwiseWeightGradient {
+  // Points in one sum, of which each lane takes its share: one sum over millions would lose half of its digits.
+  static constexpr int64_t chained = 1024 * kLanes<T>;
   static constexpr int together = 9;  // taps whose sums are in registers: all of a 3 x 3 kernel
 
  public:
@@ -188,15 +190,17 @@ class DepthwiseWeightGradient {
     constexpr int lanes = kLanes<T>;
     const int64_t taps = p_.taps.count;
     const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, p_.images * p_.grid.rows * p_.grid.columns));
-    const int64_t chunks = chunk_count(ctx_, p_.groups, grain), room = plane_.size() + ceil_div(taps, 4) * 4 * lanes;
+    const int64_t chunks = chunk_count(ctx_, p_.groups, grain),
+                  room = plane_.size() + ceil_div(2 * taps, 4) * 4 * lanes;
     T* const copies = scratch_array<T>(ctx_, chunks * room);
     parallel_each(ctx_, chunks, [&](int64_t chunk) {
       const Part mine(p_.groups, chunks, chunk);
       T* const copy = copies + chunk * room;
-      T* const sums = copy + plane_.size();
+      T *const sums = copy + plane_.size(), *const totals = sums + taps * lanes;
       plane_.clear(copy);
       for (int64_t c = mine.from; c < mine.to; ++c) {
-        for (int64_t i = 0; i < taps * lanes; ++i) sums[i] = T(0);
+        int64_t points = 0;
+        for (int64_t i = 0; i < 2 * taps * lanes; ++i) sums[i] = T(0);
         for (int64_t n = 0; n < p_.images; ++n) {
           plane_.fill(copy, n, c);
           if (n + 1 < p_.images) {
@@ -206,8 +210,15 @@ class DepthwiseWeightGradient {
           }
           for (int64_t t = 0; t < taps; t += together)
             run_taps(sums + t * lanes, copy, p_.g + n * p_.g_n + c * p_.g_m, t, min_of(taps, t + together));
+          points += p_.grid.rows * p_.grid.columns;
+          if (points < chained && n + 1 < p_.images) continue;
+          points = 0;
+          for (int64_t i = 0; i < taps * lanes; ++i) {
+            totals[i] += sums[i];
+            sums[i] = T(0);
+          }
         }
-        for (int64_t t = 0; t < taps; ++t) p_.out[c * taps + t] = sum_lanes<T>(load(sums + t * lanes));
+        for (int64_t t = 0; t < taps; ++t) p_.out[c * taps + t] = sum_lanes<T>(load(totals + t * lanes));
       }
     });
   }

@@ -83,6 +83,8 @@ class WeightGradientByChannels {
   // Grid points of a piece: with 2 vectors of g and 14 channels a point, 32 and 14 KiB, or less where rows are long.
   static constexpr int64_t points = 1024 / static_cast<int64_t>(sizeof(T));
   static constexpr int max_images = 64;
+  // Pieces in one sum: such sums are then added up. One sum over a million points would lose half of its digits.
+  static constexpr int64_t chained = 16;
   static constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
 
  public:
@@ -121,7 +123,9 @@ class WeightGradientByChannels {
     sets_ = heavy ? min_of<int64_t>(panels_, wanted > 2 && bands_.items >= 8 ? wanted / 2 : wanted) : 1;
     const int64_t splits = max_of<int64_t>(1, min_of(bands_.items, ceil_div(wanted, sets_)));
     const int64_t all = p_.groups * panels_ * size;
+    const bool long_sums = ceil_div(bands_.items, splits) > chained;
     T* const sums = scratch_array<T>(ctx_, splits * all);
+    T* const totals = long_sums ? scratch_array<T>(ctx_, splits * all) : nullptr;
     make_table();
     const int64_t own_panels = ceil_div(panels_, sets_);
     const int64_t image_room = ceil_div(bands_.images * rows_ * pitch_ + kLanes<T>, line) * line;
@@ -129,11 +133,12 @@ class WeightGradientByChannels {
     parallel_each(ctx_, p_.groups * sets_ * splits, [&](int64_t i) {
       const int64_t split = i % splits, set = i / splits % sets_, group = i / splits / sets_;
       const auto slot = slots.take();
-      run_item(group, Part(panels_, sets_, set), Part(bands_.items, splits, split),
-               sums + split * all + group * panels_ * size, slot.data, slot.data + image_room);
+      const int64_t place = split * all + group * panels_ * size;
+      run_item(group, Part(panels_, sets_, set), Part(bands_.items, splits, split), sums + place,
+               long_sums ? totals + place : nullptr, slot.data, slot.data + image_room);
       slots.give_back(slot);
     });
-    finish(sums, splits, all, size);
+    finish(long_sums ? totals : sums, splits, all, size);
   }
 
  private:
@@ -148,7 +153,7 @@ class WeightGradientByChannels {
     table_ = table;
   }
 
-  void run_item(int64_t group, const Part& panels, const Part& items, T* sums, T* image, T* g) const {
+  void run_item(int64_t group, const Part& panels, const Part& items, T* sums, T* totals, T* image, T* g) const {
     const int64_t size = spread_ * (p_.taps.count / joined_) * panel_;
     clear_borders(image);
     alignas(64) T zeros[2 * kLanes<T>] = {};
@@ -160,6 +165,7 @@ class WeightGradientByChannels {
     call.sums_step = joined_ > 1 ? panel_ : taps * panel_;
     for (int64_t item = items.from; item < items.to; ++item) {
       const Bands::Item at = bands_.item(item, p_.images, p_.grid.rows);
+      const bool first = (item - items.from) % chained == 0;
       const int64_t first_row = max_of<int64_t>(0, at.rows.from * p_.grid.step_y + first_dy_);
       for (int64_t n = 0; n < at.images.size(); ++n) {
         pack_image(image + n * rows_ * pitch_, group, at.images.from + n, at.rows, first_row);
@@ -176,12 +182,15 @@ class WeightGradientByChannels {
             call.count = find_stretches(stretches, at, p_.taps.dy[t]);
             const int64_t place = joined_ > 1 ? t / joined_ * spread_ + stack.from : stack.from * taps + t;
             call.sums = sums + panel * size + place * panel_;
-            call.begin = item == items.from ? zeros : call.sums;
-            call.begin_step = item == items.from ? 0 : call.sums_step;
+            call.begin = first ? zeros : call.sums;
+            call.begin_step = first ? 0 : call.sums_step;
             function(call);
           }
         }
       }
+      if (totals == nullptr || ((item - items.from + 1) % chained != 0 && item + 1 < items.to)) continue;
+      const bool adds = item - items.from >= chained;
+      for (int64_t i = panels.from * size; i < panels.to * size; ++i) totals[i] = adds ? totals[i] + sums[i] : sums[i];
     }
   }
 

@@ -68,10 +68,20 @@ struct SerialSteps {
     const int64_t fit = max_of<int64_t>(Tile<T>::width, Blocking<T>::local / max_of<int64_t>(depth, 1));
     panels = min_of(ceil_div(m, Tile<T>::rows), fit / Tile<T>::rows + 1);
     columns = min_of(padded_columns<T>(n), fit / Tile<T>::width * Tile<T>::width);
+    const int64_t deepest = min_of(k, Blocking<T>::depth), rows = Tile<T>::rows;
+    const int64_t local = max_of<int64_t>(Blocking<T>::local, Tile<T>::width * deepest);
+    room_ = min_of(ceil_div(m, rows) * rows * deepest, local + rows * deepest) +
+            min_of(padded_columns<T>(n) * deepest, local);
   }
   int64_t panel_elements() const { return panels * Tile<T>::rows * depth; }
-  /** Elements of workspace that multiply_serial needs. */
-  int64_t elements() const { return panel_elements() + columns * depth; }
+  /**
+   * Elements of workspace that multiply_serial needs for this product and for each that is smaller in m, n or k: the
+   * depth itself falls where a larger k is cut into one more part, so the steps at hand would not do.
+   */
+  int64_t elements() const { return room_; }
+
+ private:
+  int64_t room_;
 };
 
 /** The product on the calling thread. */
@@ -235,6 +245,7 @@ void multiply_split_depth(Context* ctx, const Product<T, A, B, C, Rows>& p, int6
 template <class T, class A, class B, class C, class Rows>
 void multiply(Context* ctx, const Product<T, A, B, C, Rows>& p) {
   if (p.m <= 0 || p.n <= 0) return;
+  const ScratchMark mark(ctx);  // a batch of products calls this for each
   const int64_t work = p.m * p.n * p.k;
   const int64_t tiles = ceil_div(p.m, Tile<T>::rows) * ceil_div(p.n, Tile<T>::width);
   if (work >= Blocking<T>::worth_sharing) {

@@ -95,40 +95,69 @@ ATHANOR_ALWAYS_INLINE void add_columns(const E* a, int64_t along, const T* x, in
   for (int v = 0; v < N; ++v) store(sums + v * lanes, acc[v]);
 }
 
+constexpr int kWide = 8;  // vectors of sums of neighbouring rows
+// Blocks of the depth whose sums are added up: as many as fit the digits of the second level. A lane of a dot product
+// gets one in 2 * kLanes of the elements.
+constexpr int64_t kColumnBlock = 1024, kDotBlock = 16 * 1024;
+
+/**
+ * `count` sums over the depth, in blocks whose sums are then added: one sum over a million elements would lose half of
+ * its digits. part(at, size, to) makes those of a block.
+ */
+template <class T, class F>
+ATHANOR_ALWAYS_INLINE void sum_in_blocks(int64_t k, int64_t block, int count, T* sums, const F& part) {
+  alignas(kVectorBytes) T more[kWide * kLanes<T>];
+  int64_t at = 0;
+  do {
+    part(at, min_of(block, k - at), at == 0 ? sums : more);
+    if (at > 0)
+      for (int i = 0; i < count; ++i) sums[i] += more[i];
+    at += block;
+  } while (at < k);
+}
+
 /** Rows [from, to) over the depth [k0, k1), each sum handed to finish(i, sum). */
 template <class T, class E, class F>
 void matrix_vector_part(const MatrixVector<T, E>& p, int64_t from, int64_t to, int64_t k0, int64_t k1,
                         const F& finish) {
-  constexpr int lanes = kLanes<T>, wide = 8;
+  constexpr int lanes = kLanes<T>;
   const E* a = p.a + k0 * p.along;
   const T* x = p.x + k0;
   const int64_t k = k1 - k0;
-  alignas(kVectorBytes) T sums[wide * lanes];
+  alignas(kVectorBytes) T sums[kWide * lanes];
   int64_t i = from;
   if (p.along == 1) {
     for (; i + 4 <= to; i += 4) {
-      dot_rows<T, 4>(a + i * p.across, p.across, x, k, sums);
+      sum_in_blocks<T>(k, kDotBlock, 4, sums, [&](int64_t at, int64_t size, T* to) {
+        dot_rows<T, 4>(a + i * p.across + at, p.across, x + at, size, to);
+      });
       for (int h = 0; h < 4; ++h) finish(i + h, sums[h]);
     }
     for (; i < to; ++i) {
-      dot_rows<T, 1>(a + i * p.across, p.across, x, k, sums);
+      sum_in_blocks<T>(k, kDotBlock, 1, sums, [&](int64_t at, int64_t size, T* to) {
+        dot_rows<T, 1>(a + i * p.across + at, p.across, x + at, size, to);
+      });
       finish(i, sums[0]);
     }
   } else if (p.across == 1) {
     while (i < to) {
-      const int count = static_cast<int>(min_of<int64_t>(wide * lanes, to - i));
-      if (count > 2 * lanes)
-        add_columns<T, wide>(a + i, p.along, x, k, count, sums);
-      else
-        add_columns<T, 2>(a + i, p.along, x, k, count, sums);
+      const int count = static_cast<int>(min_of<int64_t>(kWide * lanes, to - i));
+      sum_in_blocks<T>(k, kColumnBlock, count, sums, [&](int64_t at, int64_t size, T* sum) {
+        if (count > 2 * lanes)
+          add_columns<T, kWide>(a + i + at * p.along, p.along, x + at, size, count, sum);
+        else
+          add_columns<T, 2>(a + i + at * p.along, p.along, x + at, size, count, sum);
+      });
       for (int h = 0; h < count; ++h) finish(i + h, sums[h]);
       i += count;
     }
   } else {
     for (; i < to; ++i) {
-      T sum = 0;
-      for (int64_t l = 0; l < k; ++l) sum += number_as<T>(a[i * p.across + l * p.along]) * x[l];
-      finish(i, sum);
+      sum_in_blocks<T>(k, kColumnBlock, 1, sums, [&](int64_t at, int64_t size, T* sum) {
+        *sum = 0;
+        for (int64_t l = at; l < at + size; ++l) *sum += number_as<T>(a[i * p.across + l * p.along]) * x[l];
+      });
+      finish(i, sums[0]);
     }
   }
 }
@@ -151,6 +180,7 @@ void matrix_vector(Context* ctx, const MatrixVector<T, E>& p) {
     const int64_t grain = p.m / parts;
     return parallel_for(ctx, p.m, grain, [&](int64_t from, int64_t to) { matrix_vector_serial(p, from, to); });
   }
+  const ScratchMark mark(ctx);  // a batch of products calls this for each
   T* partial = scratch_array<T>(ctx, parts * p.m);
   parallel_each(ctx, parts, [&](int64_t part) {
     matrix_vector_part(p, 0, p.m, p.k * part / parts, p.k * (part + 1) / parts,

@@ -327,6 +327,7 @@ void mean_pool(const Call& c) {
   const int64_t out_height = out.shape[2], out_width = out.shape[3];
   const Reach* const reaches = find_reaches(c.ctx, columns, width, out_width);
   const T* const counted = counted_columns<T>(c.ctx, columns, width, out_width);
+  const bool by_rows = rows.kernel * columns.kernel > 64;  // one sum of thousands would lose digits
   parallel_for(c.ctx, plane_count(out), plane_grain(height * width), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const T* from = plane_of<const T>(x, p);
@@ -334,10 +335,18 @@ void mean_pool(const Call& c) {
         T* total = out.as<T>() + (p * out_height + i) * out_width;
         for (int64_t j = 0; j < out_width; j += kLanes<T>) {
           const int n = static_cast<int>(min_of<int64_t>(kLanes<T>, out_width - j));
-          Vec<T> sum = {};
+          Vec<T> sum = {}, row = {};
+          int64_t at = -1;
           window_vectors(rows, columns, reaches, i, j, n, from, height, sh, sw, T(0),
-                         [&](const Vec<T>& value, int64_t, int64_t) { sum += value; });
-          store_n(total + j, sum, n);
+                         [&](const Vec<T>& value, int64_t h, int64_t) {
+                           if (by_rows && h != at) {
+                             sum += row;
+                             row = Vec<T>{};
+                             at = h;
+                           }
+                           row += value;
+                         });
+          store_n(total + j, sum + row, n);
         }
         scale_row(total, total, 1, out_width, c.attrs[9], rows.span(i, height, out_height), counted);
       }

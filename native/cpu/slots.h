@@ -11,6 +11,18 @@ ATHANOR_ALWAYS_INLINE T* scratch_array(Context* ctx, int64_t count) {
   return static_cast<T*>(ctx->scratch(ctx, static_cast<size_t>(max_of<int64_t>(count, 1)) * sizeof(T)));
 }
 
+/** Gives back the scratch memory that was asked for during its life. */
+class ScratchMark {
+ public:
+  explicit ScratchMark(Context* ctx) : ctx_(ctx), mark_(ctx->mark(ctx)) {}
+  ~ScratchMark() { ctx_->rewind(ctx_, mark_); }
+  ScratchMark(const ScratchMark&) = delete;
+
+ private:
+  Context* ctx_;
+  size_t mark_;
+};
+
 /** One array a thread. An item takes a free one and gives it back; which one it gets must not matter to its result. */
 template <class T>
 class Slots {

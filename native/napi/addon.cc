@@ -43,7 +43,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     export_raw(env, out, "takeFailure", take_failure, session);
     export_raw(env, out, "takeTimes", take_times, session);
     export_raw(env, out, "nothing", nothing, session);
-    export_raw(env, out, "measure", measure, session);
+    out.Set("measure", Napi::Function::New(env, measure));
     export_raw(env, out, "roofs", roofs, session);
     return out;
   } catch (const std::exception& e) {

@@ -1,6 +1,6 @@
 // The native door: the functions that lib/native.ts sees. No op is named here. Each function's data is its session.
 #pragma once
-#include <node_api.h>
+#include <napi.h>
 
 #include <string>
 
@@ -25,7 +25,7 @@ constexpr int kBlockHeader = 12;
  *  why the call failed. */
 napi_value run(napi_env env, napi_callback_info info);
 
-/** upload(typedArray, bytes) -> handle of a new storage that holds a copy. */
+/** upload(typedArray) -> handle of a new storage that holds a copy. */
 napi_value upload(napi_env env, napi_callback_info info);
 
 /** read(handle, offsetBytes, destination, mode): mode 0 answers at once when it can (undefined, or a string: the
@@ -50,7 +50,7 @@ napi_value take_times(napi_env env, napi_callback_info info);
 
 /** measure({ isa, what, threads, bytes, seconds, windows }) -> promise of a Float64Array: FLOPs or bytes a second in
  * each window. It runs on threads of its own. */
-napi_value measure(napi_env env, napi_callback_info info);
+Napi::Value measure(const Napi::CallbackInfo& info);
 
 /** roofs() -> { isa: names of its compute loops that run here }. */
 napi_value roofs(napi_env env, napi_callback_info info);

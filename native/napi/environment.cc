@@ -39,11 +39,19 @@ Environment* Environment::create(napi_env env) {
 void Environment::close() {
   if (closed_) return;
   closed_ = true;
+  background.stop();
   compute_.stop();
   loader_.stop();
   compute_.close();
   loader_.close();
   unref();
+}
+
+void Environment::close_first(napi_env env) {
+  // Node aborts when the same hook is added twice.
+  void (*const close)(void*) = [](void* data) { static_cast<Environment*>(data)->close(); };
+  napi_remove_env_cleanup_hook(env, close, this);
+  napi_add_env_cleanup_hook(env, close, this);
 }
 
 void Environment::unref() {
@@ -169,11 +177,7 @@ Session* Session::create(napi_env env, napi_value block, napi_value on_read) {
                                       &self->notify_) != napi_ok)
     throw Error("no thread-safe function could be made");
   napi_unref_threadsafe_function(env, self->notify_);
-  // Hooks run last in, first out: the executors are joined before the functions they call are torn down, so the one
-  // hook moves behind the function just made. Node aborts when the same hook is added twice.
-  void (*const close)(void*) = [](void* data) { static_cast<Environment*>(data)->close(); };
-  napi_remove_env_cleanup_hook(env, close, self->environment);
-  napi_add_env_cleanup_hook(env, close, self->environment);
+  self->environment->close_first(env);
   return self;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/stream.h"
+#include "napi/background.h"
 
 namespace athanor {
 
@@ -46,8 +47,15 @@ class Environment {
   std::shared_ptr<const Failure> take_failure();
   void delivered(const std::shared_ptr<const Failure>& failure);
 
-  /** Ends both streams; for the cleanup hooks, the first of which does it. */
+  /** Ends all threads; for the cleanup hook. */
   void close();
+  /**
+   * Moves the cleanup hook behind all that there is: hooks run last in, first out, and threads must have ended before a
+   * thread-safe function that they call is torn down. To be called after each such function is made.
+   */
+  void close_first(napi_env env);
+
+  Background background;
 
   bool run_at_once = false;  // ATHANOR_SYNC=1
   int64_t live_handles = 0;

@@ -46,42 +46,42 @@ void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Measurement* data) {
 
 using Notify = Napi::TypedThreadSafeFunction<std::nullptr_t, Measurement, settle>;
 
-Napi::Value start(const Napi::CallbackInfo& info) {
+}  // namespace
+
+Napi::Value measure(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto options = info[0].As<Napi::Object>();
   const auto number = [&](const char* key) { return options.Get(key).As<Napi::Number>(); };
-  auto* m = new Measurement{{}, options.Get("what").As<Napi::String>(), {}, {}, Napi::Promise::Deferred::New(env)};
+  auto* m = new Measurement{{}, {}, {}, {}, Napi::Promise::Deferred::New(env)};
   const Napi::Promise promise = m->deferred.Promise();
   try {
+    m->what = options.Get("what").As<Napi::String>();
     m->request = {level_of(options.Get("isa").As<Napi::String>()).roofs,
                   m->what.c_str(),
                   number("threads").Int32Value(),
                   number("bytes").Int64Value(),
                   number("seconds").DoubleValue(),
-                  number("windows").Int32Value()};
+                  number("windows").Int32Value(),
+                  nullptr};
+    Environment* const environment = Environment::of(env);
     Notify notify = Notify::New(env, "athanor measure", 0, 1);
-    std::thread([m, notify]() mutable {
+    environment->close_first(env);
+    environment->background.run([m, notify](const std::atomic<bool>& stop) mutable {
+      m->request.stop = &stop;
       try {
         m->rates = measure_roof(m->request);
       } catch (const std::exception& e) {
         m->failure = e.what();
       }
-      if (notify.BlockingCall(m) == napi_ok)
-        notify.Release();
-      else
-        // The environment went away meanwhile, and its promise with it: what is left belongs to nobody.
-        static_cast<void>(m);
-    }).detach();
+      notify.BlockingCall(m);
+      notify.Release();
+    });
   } catch (const std::exception& e) {
     m->deferred.Reject(Napi::Error::New(env, e.what()).Value());
     delete m;
   }
   return promise;
 }
-
-}  // namespace
-
-napi_value measure(napi_env env, napi_callback_info info) { return start(Napi::CallbackInfo(env, info)); }
 
 napi_value roofs(napi_env env, napi_callback_info) {
   auto out = Napi::Object::New(env);

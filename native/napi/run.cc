@@ -94,6 +94,7 @@ struct Handles {
 
   Handle* take(napi_env env) {
     napi_value v = nullptr;
+    if (count > kFewHandles) throw Error("many handles come in an array");
     if (in_array)
       napi_get_element(env, values[0], next, &v);
     else if (next < count)

@@ -98,11 +98,13 @@ napi_value read(napi_env env, napi_callback_info info) {
         std::memcpy(destination.data, static_cast<char*>(storage->data()) + offset, destination.length);
       return nullptr;
     }
-    Task& task = self.stream(0).begin();
+    Stream& stream = self.stream(0);
+    stream.start();  // may fail; what follows cannot
+    Task& task = stream.begin();
     storage->retain();
     const uint64_t id = session.add_read(env);
     task.read = {storage, static_cast<size_t>(offset), destination.length, destination.data, &session, id};
-    self.stream(0).submit(task);
+    stream.submit(task);
     napi_value number;
     napi_create_double(env, static_cast<double>(id), &number);
     return number;

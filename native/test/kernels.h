@@ -33,6 +33,8 @@ class TestContext : public Context {
       blocks.emplace_back(::operator new(bytes, std::align_val_t(64)));
       return blocks.back().get();
     };
+    Context::mark = [](Context* c) { return static_cast<TestContext*>(c)->blocks_.size(); };
+    Context::rewind = [](Context* c, size_t mark) { static_cast<TestContext*>(c)->blocks_.resize(mark); };
     Context::parallel = [](Context*, int64_t count, void* closure, void (*body)(void*, int64_t)) {
       for (int64_t i = count - 1; i >= 0; --i) body(closure, i);
     };

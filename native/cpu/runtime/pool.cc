@@ -1,6 +1,7 @@
 #include "cpu/runtime/pool.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "core/quota.h"
 #include "core/settings.h"
@@ -30,9 +31,16 @@ Pool& Pool::instance() {
 Pool::Pool() { start(default_threads() - 1); }
 
 void Pool::start(int workers) {
-  threads_.store(workers + 1, std::memory_order_relaxed);
   stopping_.store(false);
-  for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
+  try {
+    for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // The system gives no more threads. Half of those that it gave do the work; the streams need some too.
+    const int given = static_cast<int>(workers_.size());
+    stop();
+    return start(given / 2);
+  }
+  threads_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);
 }
 
 void Pool::stop() {

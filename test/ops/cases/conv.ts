@@ -36,6 +36,7 @@ const settings: Setting[] = [
   [[1, 4, 5, 18], [4, 1, 3, 3], { groups: 4, padding: [1, 1, 1, 1] }], // depthwise
   [[1, 3, 5, 5], [6, 1, 3, 3], { groups: 3, stride: [2, 2], padding: [1, 1, 1, 1] }],
   [[1, 2, 3, 3], [2, 2, 5, 4], { padding: [4, 3, 4, 3] }], // padding beyond the image
+  [[1, 17, 1, 1], [18, 17, 1, 1], { stride: [3, 3], padding: [1, 1, 1, 1] }], // nothing but padding
   [[2, 2, 1, 20], [3, 2, 1, 5], { padding: [0, 2, 0, 2] }], // one-dimensional
   [
     [1, 15, 3, 3],

@@ -1,0 +1,15 @@
+import { runProgram } from '../support/program.js';
+
+const program = 'unit/programs/hard-times.ts';
+
+test('a worker that is terminated while it measures takes nobody with it', async () => {
+  expect(await runProgram<number>(program, ['measuring'])).toBe(3);
+}, 60_000);
+
+test('where the system gives fewer threads than were asked for, the rest do the work', async () => {
+  const shell = { command: '/bin/sh', args: ['-c', 'ulimit -v 6000000; exec "$0" "$@"'] };
+  const { sum, threads } = await runProgram<{ sum: number; threads: number }>(program, ['threads', 1024], {}, shell);
+  expect(sum).toBe(1_000_000);
+  expect(threads).toBeGreaterThan(0);
+  expect(threads).toBeLessThan(1024);
+}, 60_000);
