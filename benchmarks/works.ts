@@ -56,7 +56,7 @@ const special: Readonly<Record<string, Work>> = {
   layerNorm: ([x, weight, bias]) => athanor.layerNorm(x, [x.shape[x.ndim - 1]], weight, bias),
 };
 
-const byAxis = ['sum', 'mean', 'prod', 'max', 'min', 'all', 'any', 'argmax', 'argmin', 'variance', 'std'];
+const byAxis = ['sum', 'mean', 'prod', 'max', 'min', 'all', 'any', 'argmax', 'argmin', 'variance', 'std', 'cumsum'];
 const byLastAxis = ['softmax', 'logSoftmax', 'logSumExp'];
 
 /** Recurrent layers on given weights: their fields are the inputs themselves, so that gradients reach those. */

@@ -148,6 +148,7 @@ export {
   uniform,
 } from './ops/random.js';
 export { all, any, max, mean, min, prod, type SumOptions, sum } from './ops/reduce.js';
+export { cumsum } from './ops/scan.js';
 export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
 export { chunk, split, unbind } from './ops/split.js';
 export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';

@@ -35,6 +35,8 @@ export const cases: readonly Case[] = [
   ...['mean', 'max', 'norm'].map((work) => whole(work, 16 * M)),
   ...['sum', 'max', 'variance', 'std', 'argmax'].map((work) => along(work, [4096, 1024], 1, true)),
   ...['sum', 'max', 'variance', 'argmax', 'argmin'].map((work) => along(work, [4096, 1024], 0, work !== 'max')),
+  along('cumsum', [4096, 1024], 1, true),
+  along('cumsum', [4096, 1024], 0),
   along('sum', [64, 64, 56, 56], [0, 2, 3], true),
   along('mean', [64, 512, 7, 7], [2, 3]),
   along('sum', [128, 16, 32, 32], [0, 2, 3]),

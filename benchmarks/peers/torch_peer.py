@@ -106,6 +106,7 @@ SPECIAL = {
     "binaryCrossEntropyWithLogits": lambda o: F.binary_cross_entropy_with_logits,
     "softmax": lambda o: lambda x: torch.softmax(x, o.get("axis", -1)),
     "logSoftmax": lambda o: lambda x: torch.log_softmax(x, o.get("axis", -1)),
+    "cumsum": lambda o: lambda x: torch.cumsum(x, o["axis"]),
     "logSumExp": lambda o: lambda x: torch.logsumexp(x, o.get("axis", -1)),
     "max": lambda o: (lambda x: torch.amax(x, o["axis"])) if "axis" in o else torch.amax,
     "min": lambda o: (lambda x: torch.amin(x, o["axis"])) if "axis" in o else torch.amin,

@@ -15,6 +15,7 @@ import * as norm from './norm.js';
 import * as pad from './pad.js';
 import * as pool from './pool.js';
 import * as reduce from './reduce.js';
+import * as scan from './scan.js';
 import * as softmax from './softmax.js';
 import * as split from './split.js';
 import * as statistics from './statistics.js';
@@ -43,6 +44,7 @@ const modules = [
   norm,
   pool,
   reduce,
+  scan,
   softmax,
   split,
   statistics,
@@ -69,6 +71,7 @@ export interface Methods
     MethodsOf<typeof norm>,
     MethodsOf<typeof pool>,
     MethodsOf<typeof reduce>,
+    MethodsOf<typeof scan>,
     MethodsOf<typeof softmax>,
     MethodsOf<typeof split>,
     MethodsOf<typeof statistics>,

@@ -78,7 +78,7 @@ ATHANOR_ALWAYS_INLINE T exp2(T x) {
   return scale(1 + (r + r * r * exp_tail(r)), bits(rounded) - bits(F::rounder) + (2 * F::bias + 2));
 }
 
-/** e^x - 1 without cancellation. At most 1.6 ulp off (double: 2). */
+/** e^x - 1 without cancellation. At most 1.7 ulp off (double: 2). */
 template <class T>
 ATHANOR_ALWAYS_INLINE T expm1(T x) {
   using F = Format<T>;

@@ -70,7 +70,7 @@ ATHANOR_ALWAYS_INLINE double erf_near(double z) {
               5.96068533852097103e-11);
 }
 
-/** The error function. At most 1.7 ulp off. */
+/** The error function. At most 2 ulp off. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T erf(T x) {
   const T a = magnitude(x), near = x + x * erf_near(x * x);

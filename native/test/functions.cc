@@ -113,7 +113,7 @@ const std::vector<UnaryFunction>& unary_functions() {
   static const std::vector<UnaryFunction> functions = {
       ROW(exp, 1.05, 1.05),
       ROW(exp2, 1.05, 1.05),
-      ROW(expm1, 1.6, 2.0),
+      ROW(expm1, 1.7, 2.0),
       ROW(log, 1.0, 1.0),
       ROW(log2, 0.51, 1.5),
       ROW(log10, 0.51, 2.0),
@@ -124,17 +124,17 @@ const std::vector<UnaryFunction>& unary_functions() {
       ROW(sin, 0.52, 0.6),
       ROW(cos, 0.52, 0.6),
       ROW(tan, 0.52, 0.7),
-      ROW(erf, 1.7, 1.7),
+      ROW(erf, 2.0, 2.0),
       ROW(sigmoid, 2.5, 2.5),
       ROW(tanh, 2.4, 2.2),
       ROW(floor, 0, 0),
       ROW(ceil, 0, 0),
       ROW(round, 0, 0),
       ROW(trunc, 0, 0),
-      ROW(silu, 3.0, 3.0, 256, 2048),
+      ROW(silu, 3.5, 3.5, 256, 2048),
       ROW(gelu, 8.0, 8.0, 256, 2048),
-      ROW(elu, 1.6, 2.0),
-      ROW(softplus, 2.2, 2.0),
+      ROW(elu, 1.8, 2.0),
+      ROW(softplus, 2.4, 2.4),
   };
   return functions;
 }
