@@ -55,28 +55,38 @@ class ChannelCorrelator {
     const bool packs_own = sets_ > 1 && bands_.items == 1 && p_.packed == nullptr;
     if (!packs_own) pack_all();
     const T* const bias = padded_bias();
-    const int64_t unit = block_ * planes_.channel_size(), lines = 64 / static_cast<int64_t>(sizeof(T));
-    const int64_t set = ceil_div(panels_, sets_);
-    planes_room_ = ceil_div(bands_.images * unit + kLanes<T>, lines) * lines;
+    const int64_t lines = 64 / static_cast<int64_t>(sizeof(T)), set = ceil_div(panels_, sets_);
+    keeps_planes_ = sets_ > 1 && bands_.images * p_.channels * planes_.channel_size() <= Blocking<T>::local / 2;
+    held_ = keeps_planes_ ? p_.channels : block_;
+    unit_ = held_ * planes_.channel_size();
+    planes_room_ = ceil_div(bands_.images * unit_ + kLanes<T>, lines) * lines;
     row_room_ = p_.taps.phases_x * p_.grid.columns * panel_;
     sums_room_ = row_room_ * (blocks_ == 1 ? 1 : set * bands_.images * bands_.band * p_.taps.phases_y);
     const int64_t own = packs_own ? p_.taps.count * block_ * panel_ : 0;
     const Slots<T> slots(ctx_, planes_room_ + sums_room_ + own);
-    char* const clean = scratch_array<char>(ctx_, ctx_->threads);
-    for (int i = 0; i < ctx_->threads; ++i) clean[i] = 0;
+    // Which planes each slot holds: unknown, zeros, or those of band number 0 and up.
+    enum : int64_t { unknown = -2, zeros = -1 };
+    int64_t* const holds = scratch_array<int64_t>(ctx_, ctx_->threads);
+    for (int i = 0; i < ctx_->threads; ++i) holds[i] = unknown;
     parallel_each(ctx_, p_.groups * bands_.items * sets_, [&](int64_t i) {
       const auto slot = slots.take();
-      if (!clean[slot.index]) {
-        for (int64_t n = 0; n < bands_.images; ++n) planes_.clear(slot.data + n * unit, block_);
-        clean[slot.index] = 1;
+      if (holds[slot.index] == unknown) {
+        for (int64_t n = 0; n < bands_.images; ++n) planes_.clear(slot.data + n * unit_, held_);
+        holds[slot.index] = zeros;
       }
-      Item item{i / sets_ / bands_.items,
-                bands_.item(i / sets_ % bands_.items, p_.images, p_.grid.rows),
-                Part(panels_, sets_, i % sets_),
+      // Neighbours in this order are different bands: threads that work along each other stay with one.
+      const int64_t band = i % bands_.items, group = i / bands_.items / sets_, planes = group * bands_.items + band;
+      Item item{group,
+                bands_.item(band, p_.images, p_.grid.rows),
+                Part(panels_, sets_, i / bands_.items % sets_),
                 slot.data,
                 slot.data + planes_room_,
                 packs_own ? slot.data + planes_room_ + sums_room_ : nullptr,
                 bias};
+      if (keeps_planes_ && holds[slot.index] != planes) {
+        fill(item, Part(0, p_.channels));
+        holds[slot.index] = planes;
+      }
       run_item(item);
       slots.give_back(slot);
     });
@@ -133,25 +143,31 @@ class ChannelCorrelator {
     return bias;
   }
 
+  void fill(const Item& item, const Part& c) const {
+    for (int64_t n = 0; n < item.at.images.size(); ++n)
+      planes_.fill(item.planes + n * unit_, item.at.images.from + n, item.group * p_.channels + c.from, c.size(),
+                   item.at.rows.from, item.at.rows.size());
+  }
+
   void run_item(const Item& item) const {
-    const int64_t unit = block_ * planes_.channel_size();
     for (int64_t b = 0; b < blocks_; ++b) {
       const Part c = block(b);
-      for (int64_t n = 0; n < item.at.images.size(); ++n)
-        planes_.fill(item.planes + n * unit, item.at.images.from + n, item.group * p_.channels + c.from, c.size(),
-                     item.at.rows.from, item.at.rows.size());
+      if (!keeps_planes_) fill(item, c);
+      const T* const planes = item.planes + (keeps_planes_ ? c.from * planes_.channel_size() : 0);
       T* sums = item.sums;
       for (int64_t panel = item.panels.from; panel < item.panels.to; ++panel) {
         if (item.packed != nullptr) weights_.pack(item.packed, item.group, panel, c);
         const T* weights = item.packed != nullptr ? item.packed : weights_.at(item.group, panel, c);
         const T* bias = item.bias + (item.group * panels_ + panel) * panel_;
+        const int64_t next = item.packed != nullptr ? 0 : next_weights(item, b, panel) - weights;
         for (int64_t n = 0; n < item.at.images.size(); ++n)
           for (int64_t y = item.at.rows.from; y < item.at.rows.to; ++y)
             for (int64_t a = 0; a < p_.taps.phases_y && y < p_.target.rows_of(a, p_.taps.phases_y); ++a) {
               if (b == blocks_ - 1)  // the output comes from afar while its sums are made
                 prefetch_row(p_.target, item.at.images.from + n, item.group * p_.m + panel * panel_,
                              min_of<int64_t>(panel_, p_.m - panel * panel_), y * p_.taps.phases_y + a);
-              run_row(item, b, y, a, item.planes + n * unit, weights, b == 0 ? bias : nullptr, sums);
+              run_row(item, b, y, a, planes + n * unit_, weights, ahead_of(item, next, n, y), b == 0 ? bias : nullptr,
+                      sums);
               if (b == blocks_ - 1)
                 finish_row<T>(p_.target, sums, p_.grid.columns * panel_, p_.taps.phases_x, item.at.images.from + n,
                               item.group * p_.m + panel * panel_, min_of<int64_t>(panel_, p_.m - panel * panel_),
@@ -162,9 +178,25 @@ class ChannelCorrelator {
     }
   }
 
+  /** The weights that an item reads after those of a panel; these again where it is done. */
+  const T* next_weights(const Item& item, int64_t b, int64_t panel) const {
+    if (panel + 1 < item.panels.to) return weights_.at(item.group, panel + 1, block(b));
+    if (b + 1 < blocks_) return weights_.at(item.group, item.panels.from, block(b + 1));
+    return weights_.at(item.group, panel, block(b));
+  }
+  /**
+   * The rows of an image read the same weights, which a near cache then holds: meanwhile the next ones come from
+   * afar, one cache line of each step while a row is made. The row at the edge leaves steps out and is passed over.
+   */
+  int64_t ahead_of(const Item& item, int64_t next, int64_t n, int64_t y) const {
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    const int64_t at = (y - item.at.rows.from - (item.at.rows.size() > panel_ / line ? 1 : 0)) * line;
+    return n == 0 && at >= 0 && at < panel_ && next != 0 ? next + at : 0;
+  }
+
   /** Adds a block of channels to all phases of one output row. */
-  void run_row(const Item& item, int64_t b, int64_t y, int64_t a, const T* planes, const T* weights, const T* bias,
-               T* sums) const {
+  void run_row(const Item& item, int64_t b, int64_t y, int64_t a, const T* planes, const T* weights, int64_t ahead,
+               const T* bias, T* sums) const {
     const int64_t channels = block(b).size(), tallest = tallest_tile<T>(vectors_);
     const int32_t* const offsets = tables_[block_ - channels];
     Stretch stretches[max_stretches];
@@ -172,6 +204,7 @@ class ChannelCorrelator {
     call.stretches = stretches;
     call.begin_step = bias != nullptr ? 0 : panel_;
     call.sums_step = panel_;
+    call.ahead = ahead;
     for (int64_t x_phase = 0; x_phase < p_.taps.phases_x; ++x_phase) {
       const int64_t phase = a * p_.taps.phases_x + x_phase, first = p_.taps.first[phase];
       const int64_t columns = p_.target.columns_of(x_phase, p_.taps.phases_x);
@@ -228,6 +261,8 @@ class ChannelCorrelator {
   PaddedPlanes<T> planes_;
   const int32_t* tables_[2];  // for the two sizes of blocks
   PackedPanels<T> weights_;
+  bool keeps_planes_ = false;    // a slot has the planes of all channels, and keeps them for the next set of panels
+  int64_t held_ = 0, unit_ = 0;  // channels whose planes a slot holds; their elements
   int64_t planes_room_ = 0, row_room_ = 0, sums_room_ = 0;
 };
 

@@ -17,7 +17,8 @@ template <class T>
 struct SpreadCall {
   const T* a;  // step k begins at a + offsets[k]
   const int32_t* offsets;
-  const T* b;  // packed: step k is V vectors
+  const T* b;         // packed: step k is V vectors
+  int64_t ahead = 0;  // what lies so far from each step's b is wanted next, in the second-level cache
   const Stretch* stretches;
   int count;
   const T* begin;  // what row i starts from: V vectors at begin + i * begin_step
@@ -35,10 +36,12 @@ void spread_tile(const SpreadCall<T>& call) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) acc[i][v] = load(call.begin + i * call.begin_step + v * lanes);
   const T* const a = call.a;
+  const int64_t ahead = call.ahead;
 // Three copies of one loop: a function for it would be given the accumulators by address, in memory.
 #define ATHANOR_STEPS(first_row, end_row)                                               \
   for (int64_t k = stretch.from; k < stretch.to; ++k, b += V * lanes) {                 \
     const T* const row = a + offsets[k];                                                \
+    __builtin_prefetch(b + ahead, 0, 2);                                                \
     Vec<T> x[V];                                                                        \
     _Pragma("GCC unroll 4") for (int v = 0; v < V; ++v) x[v] = load(b + v * lanes);     \
     _Pragma("GCC unroll 16") for (int i = first_row; i < end_row; ++i)                  \
