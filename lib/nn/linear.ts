@@ -1,4 +1,4 @@
-import { linear } from '../ops/linear.js';
+import { preparedLinear } from '../ops/linear.js';
 import { checkActivation, type LinearActivation } from '../ops/linear-rows.js';
 import type { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkOptions } from './check.js';
@@ -61,7 +61,7 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias, this);
+    return preparedLinear(x, this.weight, this.bias, this, this.packs);
   }
 
   override extraRepr(): string {

@@ -1,6 +1,6 @@
 // Layers of a Sequential that run as one op: what a layer makes is passed on while it still lies in a near cache.
 import { context } from '../context.js';
-import { linear } from '../ops/linear.js';
+import { preparedLinear } from '../ops/linear.js';
 import type { LinearActivation } from '../ops/linear-rows.js';
 import type { Tensor } from '../tensor.js';
 import { ReLU, Sigmoid, Tanh } from './activations.js';
@@ -23,5 +23,5 @@ export function forwardTogether(layer: Module, next: Module | undefined, x: Tens
   if (activation === undefined || context().tracer !== null) return null;
   const replaced = layer.forward !== Linear.prototype.forward || next.forward !== next.constructor.prototype.forward;
   if (replaced) return null;
-  return linear(x, layer.weight, layer.bias, { activation });
+  return preparedLinear(x, layer.weight, layer.bias, { activation }, layer.packs);
 }

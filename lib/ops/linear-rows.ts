@@ -119,3 +119,51 @@ export const linearActivationOp = defineOp<LinearActivation>({
   },
   cost: (inputs, outputs, activation) => linearCost(inputs, outputs, followers[activation].flops),
 });
+
+/** activation(x W^T + bias), or without one: null; `packed` is what {@link linearPackOp} made of the weight. */
+export const linearPackedOp = defineOp<LinearActivation | null>({
+  name: 'linearPacked',
+  inputs: ['x', 'weight', 'packed', 'bias'],
+  infer: (inputs) => {
+    const { dtype } = inputs[0];
+    if (dtype !== 'float32' && dtype !== 'float64') fail('linear', 'a packed weight is float32 or float64', show(dtype));
+    for (const m of inputs) if (m.dtype !== dtype) fail('linear', 'inputs differ in dtype', `${dtype} and ${m.dtype}`);
+    return inferLinear(inputs.filter((_, i) => i !== 2));
+  },
+  pack: (activation) => [activation === null ? 0 : followers[activation].code],
+  save: ['x', 'weight', 'out'],
+  vjp: {
+    joint: (g, { x, weight, out }, { attrs, inputs, needs }) => {
+      const slope = attrs === null ? g : apply(followers[attrs].grad, [g, out], undefined);
+      const rules = [() => matmul(slope, weight), () => sharedGradient(slope, x), () => null, () => slope];
+      return inputs.map((_, i) => (needs[i] ? rules[i]() : null));
+    },
+  },
+  ref: ([x, weight, , ...bias], activation) => {
+    const { shape, data } = linearRef([x, weight, ...bias]);
+    return { shape, data: activation === null ? data : data.map(followers[activation].ref) };
+  },
+  cost: ([x, weight, , ...bias], outputs, activation) =>
+    linearCost([x, weight, ...bias], outputs, activation === null ? 0 : followers[activation].flops),
+});
+
+// Numbers in front of the panels, and the widest panels that native code cuts output features into.
+const lineSize = 16;
+const panel = 32;
+
+/** A weight in the order in which kernels read it, for {@link linearPackedOp} in this process. */
+export const linearPackOp = defineOp({
+  name: 'linearPack',
+  inputs: ['weight'],
+  opaque: true,
+  infer: ([weight]) => {
+    if (weight.dtype !== 'float32' && weight.dtype !== 'float64') {
+      fail('linearPack', 'weight must be float32 or float64', show(weight.dtype));
+    }
+    const [features, inner] = weight.shape;
+    return { shape: [lineSize + Math.ceil(features / panel) * panel * inner], dtype: weight.dtype };
+  },
+  vjp: ['none'],
+  ref: ([weight]) => weight,
+  cost: (inputs, outputs) => ({ flops: 0, bytes: bytesOf([...inputs, ...outputs]) }),
+});

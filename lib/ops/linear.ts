@@ -2,8 +2,9 @@
 import { apply } from '../dispatch.js';
 import type { Tensor } from '../tensor.js';
 import { checkObject } from './axes.js';
-import { checkActivation, type LinearActivation, linearActivationOp, linearOp } from './linear-rows.js';
+import { checkActivation, type LinearActivation, linearActivationOp, linearOp, linearPackedOp, linearPackOp } from './linear-rows.js';
 import { delivered, meet, type ProductOptions } from './matmul-rows.js';
+import { packedOf } from './packed.js';
 
 /** Options of {@link linear}. */
 export interface LinearFunctionOptions extends ProductOptions {
@@ -17,10 +18,35 @@ export interface LinearFunctionOptions extends ProductOptions {
  * weight alone is bfloat16, and for an activation that is none of relu, sigmoid, tanh. Source: torch.nn.functional.linear.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null, options: LinearFunctionOptions = {}): Tensor {
+  return preparedLinear(x, weight, bias, options, false);
+}
+
+/** {@link linear} of a layer that may be prepared for inference: `packs` says whether its weight is kept packed. */
+export function preparedLinear(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null | undefined,
+  options: LinearFunctionOptions,
+  packs: boolean,
+): Tensor {
   checkObject('linear', options);
   const operands = meet('linear', bias ? [x, weight, bias] : [x, weight], ['x', 'weight', 'bias']);
   const activation = checkActivation('linear', options.activation ?? null);
-  const out =
-    activation === null ? apply(linearOp, operands, undefined) : apply(linearActivationOp, operands, activation);
-  return delivered('linear', out, options);
+  return delivered('linear', computed(weight, operands, activation, packs), options);
+}
+
+function computed(
+  weight: Tensor,
+  operands: readonly Tensor[],
+  activation: LinearActivation | null,
+  packs: boolean,
+): Tensor {
+  const [x, w, ...bias] = operands;
+  // One row is a product with a vector, which reads the weight as it lies. What was cast is not the weight that is kept.
+  const fits = w === weight && !w.disposed && w.ndim === 2 && x.size > w.shape[1] && x.dtype !== 'bfloat16';
+  if (packs && fits) {
+    const packed = packedOf(w, 'linear', (given) => apply(linearPackOp, [given], undefined));
+    return apply(linearPackedOp, [x, w, packed, ...bias], activation);
+  }
+  return activation === null ? apply(linearOp, operands, undefined) : apply(linearActivationOp, operands, activation);
 }

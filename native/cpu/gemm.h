@@ -24,7 +24,8 @@ struct Product {
   B b;
   C c;
   Begin<T> begin;
-  Finish<T> finish = nullptr;  // of every row, once it is complete; C's columns must lie together then
+  Finish<T> finish = nullptr;   // of every row, once it is complete; C's columns must lie together then
+  const T* packed_b = nullptr;  // all of B as pack_factor writes it; null: it is packed as it is needed
 };
 
 template <class T>
@@ -57,6 +58,25 @@ void pack_columns_of(const B& b, int64_t first, int64_t end, const Part& k, T* t
   constexpr int width = Tile<T>::width;
   for (int64_t j = first; j < end; j += width)
     b.pack(to + (j - first) * k.size(), j, static_cast<int>(min_of<int64_t>(width, end - j)), width, k.from, k.size());
+}
+
+/** Columns from j on of a B that was packed as a whole: each cut of the depth has its panels one after another. */
+template <class T>
+ATHANOR_ALWAYS_INLINE const T* packed_columns(const T* packed, int64_t n, int64_t j, const Part& k) {
+  return packed + k.from * padded_columns<T>(n) + j * k.size();
+}
+/** All of B for products with many an A: k * padded_columns(n) numbers. */
+template <class T, class B>
+void pack_factor(Context* ctx, const B& b, int64_t n, int64_t k, T* to) {
+  constexpr int width = Tile<T>::width;
+  const int64_t parts = depth_parts<T>(k), panels = ceil_div(n, width);
+  parallel_for(ctx, parts * panels, ceil_div(kGrain, width * ceil_div(k, parts)), [&](int64_t from, int64_t end) {
+    for (int64_t i = from; i < end; ++i) {
+      const Part part(k, parts, i / panels);
+      const int64_t j = i % panels * width;
+      pack_columns_of(b, j, min_of(j + width, n), part, to + (packed_columns<T>(to, n, j, part) - to));
+    }
+  });
 }
 
 /** The steps of one thread's loop over a product: panels of A and columns of B that are packed at a time. */
@@ -98,7 +118,8 @@ void multiply_serial(const Product<T, A, B, C, Rows>& p, T* workspace) {
     const Finish<T> finish = part == parts - 1 ? p.finish : nullptr;
     for (int64_t j = 0; j < p.n; j += steps.columns) {
       const int64_t end = min_of(j + steps.columns, p.n);
-      pack_columns_of(p.b, j, end, k, packed_b);
+      if (p.packed_b == nullptr) pack_columns_of(p.b, j, end, k, packed_b);
+      const T* const b = p.packed_b == nullptr ? packed_b : packed_columns(p.packed_b, p.n, j, k);
       for (int64_t i = 0; i < panels.count; i += steps.panels) {
         const int64_t i_end = min_of(i + steps.panels, panels.count);
         pack_panels(p.a, panels, i, i_end, k, packed_a);
@@ -164,9 +185,10 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C, Rows>& p) {
   T* shared_a = nullptr;
   T* shared_b = nullptr;
   if (plan.share_a) shared_a = scratch_array<T>(ctx, a_elements(plan.group_panels));
-  if (plan.share_b) shared_b = scratch_array<T>(ctx, plan.group_columns * depth);
+  const bool packs_b = p.packed_b == nullptr;
+  if (plan.share_b && packs_b) shared_b = scratch_array<T>(ctx, plan.group_columns * depth);
   const int64_t local = plan.share_a && plan.share_b ? 0
-                        : plan.share_a               ? plan.item_columns * depth
+                        : plan.share_a               ? (packs_b ? plan.item_columns * depth : 0)
                                                      : a_elements(plan.item_panels);
   Slots<T> slots(ctx, local);
 
@@ -178,7 +200,8 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C, Rows>& p) {
       const int64_t p1 = min_of(p0 + plan.group_panels, panels.count);
       for (int64_t j0 = 0; j0 < padded; j0 += plan.group_columns) {
         const int64_t j1 = min_of(j0 + plan.group_columns, padded);
-        const int64_t a_pieces = plan.share_a && j0 == 0 ? p1 - p0 : 0, b_pieces = plan.share_b ? (j1 - j0) / width : 0;
+        const int64_t a_pieces = plan.share_a && j0 == 0 ? p1 - p0 : 0,
+                      b_pieces = plan.share_b && packs_b ? (j1 - j0) / width : 0;
         parallel_for(ctx, a_pieces + b_pieces, 1, [&](int64_t from, int64_t to) {
           for (int64_t i = from; i < to; ++i) {
             if (i < a_pieces) {
@@ -202,7 +225,9 @@ void multiply_shared(Context* ctx, const Product<T, A, B, C, Rows>& p) {
             pack_panels(p.a, panels, i, i_end, k, slot.data);
             a = slot.data;
           }
-          if (!plan.share_b) {
+          if (!packs_b) {
+            b = packed_columns(p.packed_b, p.n, j, k);
+          } else if (!plan.share_b) {
             pack_columns_of(p.b, j, j_end, k, slot.data);
             b = slot.data;
           }
@@ -250,7 +275,7 @@ void multiply(Context* ctx, const Product<T, A, B, C, Rows>& p) {
   const int64_t tiles = ceil_div(p.m, Tile<T>::rows) * ceil_div(p.n, Tile<T>::width);
   if (work >= Blocking<T>::worth_sharing) {
     const int64_t items = min_of<int64_t>(ctx->threads, depth_parts<T>(p.k));
-    if (tiles < ctx->threads && items > tiles) return multiply_split_depth(ctx, p, items);
+    if (tiles < ctx->threads && items > tiles && p.packed_b == nullptr) return multiply_split_depth(ctx, p, items);
     if (tiles > 1) return multiply_shared(ctx, p);
   }
   const SerialSteps<T> steps(p.m, p.n, p.k);

@@ -20,6 +20,34 @@ namespace {
 
 // ---- packed: two matrices
 
+// A weight packed ahead: a line that says for which sizes, then what pack_factor writes. Numbers are below 2^24, which
+// every float type holds exactly; a buffer of other numbers is never taken for weights.
+constexpr int64_t kPackedLine = 16, kPackedMark = 7109376;
+
+/** What lies behind the line, null where there is none, or another one. */
+template <class T>
+const T* prepacked(const Products& p) {
+  if (p.packed == nullptr || numel(*p.packed) < kPackedLine + p.k * padded_columns<T>(p.n)) return nullptr;
+  const T* const at = p.packed->as<const T>();
+  const int64_t line[] = {kPackedMark, p.n, p.k};
+  for (int i = 0; i < 3; ++i)
+    if (at[i * p.packed->strides[0]] != static_cast<T>(line[i])) return nullptr;
+  return is_contiguous(*p.packed) ? at + kPackedLine : nullptr;
+}
+
+template <class T>
+void pack_ahead(const Call& c) {
+  const View &w = c.in[0], &out = c.out[0];
+  T* const to = out.as<T>();
+  const int64_t n = w.shape[0], k = w.shape[1], line[] = {kPackedMark, n, k};
+  for (int64_t i = 0; i < numel(out); ++i) to[i] = T(0);  // what panels do not fill is zeros too
+  if (kPackedLine + k * padded_columns<T>(n) > numel(out))
+    return c.ctx->fail(c.ctx, "there is too little room for the panels");
+  for (int i = 0; i < 3; ++i) to[i] = static_cast<T>(line[i]);
+  pack_factor(c.ctx, StridedFactor<T>{w.as<const T>(), w.strides[0], w.strides[1]}, n, k, to + kPackedLine);
+}
+ATHANOR_FLOAT_KERNEL(run_pack_ahead, pack_ahead<T>(c))
+
 /** `depth` counts what is packed of a row, one by one or in pairs; `rest` are the factors' own last fields. */
 template <class T, class Factor, class Rows, class... Rest>
 void multiply_packed(const Call& c, const Products& p, int64_t depth, Rest... rest) {
@@ -38,7 +66,8 @@ void multiply_packed(const Call& c, const Products& p, int64_t depth, Rest... re
         {c.in[1].as<const E>() + at[2], p.b_step, p.b_row, rest...},
         {c.out[0].as<T>() + at[0], p.out_row, p.out_step},
         begin,
-        finish_function<T>(p.finish)};
+        finish_function<T>(p.finish),
+        prepacked<T>(p)};
     if (!alone) return multiply(c.ctx, one);
     const auto slot = slots.take();
     multiply_serial(one, slot.data);
@@ -355,6 +384,11 @@ void run_widened(const Call& given) {
   run_packed<Of>(c);
 }
 
+const Kernel kernels_linearPacked[] = {
+    {"vector", fits_vector<products_of_prepacked>, run_vector<products_of_prepacked>},
+    {"packed", nullptr, run_packed<products_of_prepacked>}};
+const Kernel kernels_pack[] = {{"panels", nullptr, run_pack_ahead}};
+
 #define ATHANOR_PRODUCT_KERNELS(of)                                  \
   {                                                                  \
       {"blas", fits_blas<of>, run_blas<of>, Needs::blas},            \
@@ -375,6 +409,8 @@ const Kernel kernels_linearActivation[] = ATHANOR_PRODUCT_KERNELS(products_of_ac
 const OpKernels matmul[] = {ATHANOR_OP(matmul, kernels_matmul),
                             ATHANOR_OP(linear, kernels_linear),
                             ATHANOR_OP(linearActivation, kernels_linearActivation),
+                            ATHANOR_OP(linearPacked, kernels_linearPacked),
+                            ATHANOR_OP(linearPack, kernels_pack),
                             {nullptr, nullptr, 0}};
 
 }  // namespace ATHANOR_ISA

@@ -12,9 +12,10 @@ struct Products {
   int64_t a_row, a_step;  // steps in elements: from row to row and within a row
   int64_t b_row, b_step;
   int64_t out_row, out_step;
-  Walk<3> batch;     // out, a, b
-  const View* bias;  // one number a column of out, or null
-  int finish = 0;    // the number of the function that comes last: see finish_function
+  Walk<3> batch;                 // out, a, b
+  const View* bias;              // one number a column of out, or null
+  const View* packed = nullptr;  // b as linearPack made it, or something else of no use
+  int finish = 0;                // the number of the function that comes last: see finish_function
 
   int64_t count() const { return batch.elements(); }
 };
@@ -79,6 +80,15 @@ ATHANOR_ALWAYS_INLINE Products products_of_linear(const Call& c) {
 
 ATHANOR_ALWAYS_INLINE Products products_of_activation(const Call& c) {
   Products p = products_of_linear(c);
+  p.finish = static_cast<int>(c.attrs[0]);
+  return p;
+}
+
+/** linearPacked: x, weight, the packed weight, perhaps a bias; the attribute is the function's number. */
+ATHANOR_ALWAYS_INLINE Products products_of_prepacked(const Call& c) {
+  Products p = products_of_linear(c);
+  p.packed = &c.in[2];
+  p.bias = c.n_in > 3 ? &c.in[3] : nullptr;
   p.finish = static_cast<int>(c.attrs[0]);
   return p;
 }
