@@ -48,6 +48,8 @@ export interface Case {
   readonly given?: boolean;
   /** Largest difference of results allowed, relative to the largest value. Default 1e-4. */
   readonly tolerance?: number;
+  /** The first call makes what the others use, such as a packed weight: it is no part of the work. */
+  readonly prepares?: boolean;
   /** Part of a quick run. */
   readonly quick?: boolean;
 }

@@ -90,6 +90,7 @@ export function subjectOf(c: Case): Subject {
   const inputs = c.inputs.map((input, i) => tensorOf(input, elementsOf(input, i)));
   if (c.gradient !== undefined) return gradientSubject(c, inputs);
   const work = workOf(c);
+  if (c.prepares) work(inputs).dispose();
   const { result, calls } = callsOf(() => work(inputs));
   const values = sampled(result);
   const { shape } = result;

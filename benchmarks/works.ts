@@ -14,10 +14,47 @@ function convOf(options: Options): athanor.ConvOptions {
   return { stride: pair(stride), padding: pair(padding), dilation: pair(dilation), groups: pair(groups) };
 }
 
+// Layers prepared for inference, by the weight that they were made with: a case calls them again and again.
+const prepared = new WeakMap<Tensor, athanor.nn.Conv2d | athanor.nn.Linear>();
+
+/** The weight in a layer of its own, whose packed form is made by the first call. */
+function layerOf<L extends athanor.nn.Conv2d | athanor.nn.Linear>(x: Tensor, weight: Tensor, make: () => L): L {
+  let layer = prepared.get(weight);
+  if (layer === undefined) {
+    layer = make().eval();
+    athanor.noGrad(() => layer?.weight.copy_(weight));
+    athanor.nn.prepareInference(layer as athanor.nn.Module, x);
+    prepared.set(weight, layer);
+  }
+  return layer as L;
+}
+
+function conv2dPrepared([x, weight, bias]: Tensor[], options: Options): Tensor {
+  const [outputs, inputs, ...kernel] = weight.shape;
+  const layer = layerOf(x, weight, () => {
+    const { stride, padding } = convOf(options);
+    const made = new athanor.nn.Conv2d(inputs, outputs, kernel as [number, number], { stride, padding });
+    athanor.noGrad(() => made.bias?.copy_(bias));
+    return Object.assign(made, { activation: 'relu' });
+  });
+  return athanor.noGrad(() => layer.forward(x));
+}
+
+function linearPrepared([x, weight, bias]: Tensor[]): Tensor {
+  const layer = layerOf(x, weight, () => {
+    const made = new athanor.nn.Linear(weight.shape[1], weight.shape[0], { activation: 'relu' });
+    athanor.noGrad(() => made.bias?.copy_(bias));
+    return made;
+  });
+  return athanor.noGrad(() => layer.forward(x));
+}
+
 /** Works that are not simply the public function of their name called on the inputs. */
 const special: Readonly<Record<string, Work>> = {
   conv2d: ([x, weight, bias], options) => athanor.conv2d(x, weight, bias ?? null, convOf(options)),
   convTranspose2d: ([x, weight], options) => athanor.convTranspose2d(x, weight, null, { stride: pair(options.stride) }),
+  conv2dPrepared,
+  linearPrepared,
   linearRelu: ([x, weight, bias]) => athanor.linear(x, weight, bias, { activation: 'relu' }),
   geluTanh: ([x]) => athanor.gelu(x, { approximate: 'tanh' }),
   powScalar: ([x], { exponent }) => x.pow(exponent as number),

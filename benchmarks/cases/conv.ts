@@ -73,11 +73,29 @@ const resnet50: readonly Layer[] = [
   { channels: 512, size: 7, out: 2048, kernel: 1 },
 ];
 
+/** A layer with bias and relu, its weight packed before the clock runs. */
+function prepared({ channels, size, out, kernel, stride = 1, padding = 0 }: Layer, quick = false): Case {
+  return {
+    group: 'conv',
+    name: `conv2d 1x${channels}x${size}x${size} to ${out}, ${kernel}x${kernel}${stride > 1 ? `, stride ${stride}` : ''}, bias, relu, prepared`,
+    work: 'conv2dPrepared',
+    prepares: true,
+    inputs: [
+      { shape: [1, channels, size, size] },
+      { shape: [out, channels, kernel, kernel], low: -0.5, high: 0.5 },
+      { shape: [out] },
+    ],
+    options: { stride, padding, dilation: 1, groups: 1 },
+    quick,
+  };
+}
+
 export const cases: readonly Case[] = [
   ...lenet.flatMap((layer) => conv(128, layer, all)),
   ...lenet.flatMap((layer) => conv(1, layer)),
   ...resnet20.flatMap((layer) => conv(128, layer, [16].includes(layer.channels) && layer.out === 16 ? all : [])),
   ...resnet18.flatMap((layer) => conv(1, layer, layer.size === 14 && layer.out === 256 ? all : [])),
+  ...resnet18.map((layer) => prepared(layer, layer.channels === 512)),
   ...resnet18.flatMap((layer) => conv(64, layer)),
   ...resnet50.flatMap((layer) => conv(1, layer, layer.channels === 512 && layer.out === 128 ? all : [])),
   ...resnet50.flatMap((layer) => conv(64, layer)),

@@ -41,6 +41,14 @@ function linear(rows: number, inputs: number, outputs: number, quick?: boolean, 
   };
 }
 
+/** A layer with bias and relu, its weight packed before the clock runs. */
+const prepared = (rows: number, inputs: number, outputs: number, quick?: boolean): Case => ({
+  ...linear(rows, inputs, outputs, quick),
+  name: `linear ${rows}x${inputs} to ${outputs}, relu, prepared`,
+  work: 'linearPrepared',
+  prepares: true,
+});
+
 export const cases: readonly Case[] = [
   ...[32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096].map((n) =>
     gemm(n, n, n, { quick: [64, 256, 512, 1024].includes(n) }),
@@ -95,4 +103,7 @@ export const cases: readonly Case[] = [
   linear(768, 128, 512, true),
   linear(768, 512, 128),
   linear(64, 512, 1024),
+  prepared(1, 784, 512),
+  prepared(4, 1024, 1024),
+  prepared(128, 784, 512, true),
 ];

@@ -36,6 +36,8 @@ const axis = (o: Options): Attributes => ({ ints: { axis: (o.axis as number | un
 const operators: Readonly<Record<string, readonly [op: string, attributes?: (o: Options, c: Case) => Attributes]>> = {
   matmul: ['MatMul'],
   linear: ['Gemm', () => ({ ints: { transB: 1 } })],
+  conv2dPrepared: ['Conv', (o, c) => convolution(o, c.inputs[1].shape.slice(2))],
+  linearPrepared: ['Gemm', () => ({ ints: { transB: 1 } })],
   conv2d: ['Conv', (o, c) => convolution(o, c.inputs[1].shape.slice(2))],
   convTranspose2d: ['ConvTranspose', (o) => ({ ints: { strides: square(o.stride, 1) } })],
   add: ['Add'],
@@ -64,7 +66,16 @@ const operators: Readonly<Record<string, readonly [op: string, attributes?: (o: 
 };
 
 /** Inputs from this index on are weights, which belong to the model: a runtime may lay them out as it likes. */
-const weightsFrom: Readonly<Record<string, number>> = { conv2d: 1, convTranspose2d: 1, linear: 1, layerNorm: 1 };
+const weightsFrom: Readonly<Record<string, number>> = {
+  conv2d: 1,
+  conv2dPrepared: 1,
+  convTranspose2d: 1,
+  linear: 1,
+  linearPrepared: 1,
+  layerNorm: 1,
+};
+/** Works whose operator a relu follows. */
+const withRelu = new Set(['conv2dPrepared', 'linearPrepared']);
 
 /** Whether a case has a graph. */
 export function hasGraph(c: Case): boolean {
@@ -89,8 +100,10 @@ export function caseGraph(c: Case): OnnxGraph {
     return { nodes: [node], inputs, outputs };
   }
   const [op, attributesOf] = operators[c.work];
-  const node: OnnxNode = { op, inputs: names, outputs: ['y'], ...attributesOf?.(c.options ?? {}, c) };
-  return { nodes: [node], inputs, outputs, constants };
+  const relu = withRelu.has(c.work);
+  const node: OnnxNode = { op, inputs: names, outputs: [relu ? 'sum' : 'y'], ...attributesOf?.(c.options ?? {}, c) };
+  const nodes = relu ? [node, { op: 'Relu', inputs: ['sum'], outputs: ['y'] }] : [node];
+  return { nodes, inputs, outputs, constants };
 }
 
 /** Builds a graph layer by layer; each call returns the name of what it made. */

@@ -100,6 +100,8 @@ SPECIAL = {
     "crossEntropy": lambda o: lambda x, t: F.cross_entropy(x, t),
     "nllLoss": lambda o: lambda x, t: F.nll_loss(x, t),
     "linear": lambda o: F.linear,
+    "conv2dPrepared": lambda o: lambda x, w, b: torch.relu_(F.conv2d(x, w, b, **conv_options(o))),
+    "linearPrepared": lambda o: lambda x, w, b: torch.relu_(F.linear(x, w, b)),
     "linearRelu": lambda o: lambda x, w, b: torch.relu(F.linear(x, w, b)),
     "mseLoss": lambda o: F.mse_loss,
     "l1Loss": lambda o: F.l1_loss,

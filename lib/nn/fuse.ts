@@ -82,7 +82,7 @@ const isRelu = (m: AnyModule): m is ReLU => m.constructor === ReLU;
  * Makes a model in evaluation mode as fast as it can be: folds batch norms ({@link foldBatchNorm}), lets `Conv1d`,
  * `Conv2d` and `Linear` do the `ReLU` that follows them, in the same pass over memory, and packs their weights: once, in
  * the order in which this machine's kernels read them. Packed weights take as much memory again, which `memory()` counts;
- * they are made when a layer first needs them, made anew after a weight was written to, and freed with it. Outputs
+ * they are made anew after a weight was written to, and freed with it. Outputs
  * differ from the model's in rounding alone. What follows what is seen by running the model once on the inputs given;
  * models.ResNet also joins its residuals with the convolutions before them. Changes the model (the state dict then has no
  * norms, and nothing of the packed form) and returns it. Throws unless the model evaluates.
@@ -96,5 +96,6 @@ export function prepareInference<Inputs extends readonly unknown[], M extends Mo
   for (const [layer] of pairs) Object.assign(layer, { activation: 'relu' });
   replaceModules(model, new Map<AnyModule, AnyModule>(pairs.map(([, relu]) => [relu, new Identity().eval()])));
   for (const layer of model.modules()) if (isAffine(layer)) layer.packs = true;
+  withModes({ grad: false }, () => tidy(() => void model.forward(...inputs))); // what is packed now need not be later
   return model;
 }

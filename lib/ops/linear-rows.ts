@@ -126,7 +126,8 @@ export const linearPackedOp = defineOp<LinearActivation | null>({
   inputs: ['x', 'weight', 'packed', 'bias'],
   infer: (inputs) => {
     const { dtype } = inputs[0];
-    if (dtype !== 'float32' && dtype !== 'float64') fail('linear', 'a packed weight is float32 or float64', show(dtype));
+    if (dtype !== 'float32' && dtype !== 'float64')
+      fail('linear', 'a packed weight is float32 or float64', show(dtype));
     for (const m of inputs) if (m.dtype !== dtype) fail('linear', 'inputs differ in dtype', `${dtype} and ${m.dtype}`);
     return inferLinear(inputs.filter((_, i) => i !== 2));
   },

@@ -2,7 +2,14 @@
 import { apply } from '../dispatch.js';
 import type { Tensor } from '../tensor.js';
 import { checkObject } from './axes.js';
-import { checkActivation, type LinearActivation, linearActivationOp, linearOp, linearPackedOp, linearPackOp } from './linear-rows.js';
+import {
+  checkActivation,
+  type LinearActivation,
+  linearActivationOp,
+  linearOp,
+  linearPackedOp,
+  linearPackOp,
+} from './linear-rows.js';
 import { delivered, meet, type ProductOptions } from './matmul-rows.js';
 import { packedOf } from './packed.js';
 

@@ -123,7 +123,7 @@ void multiply_serial(const Product<T, A, B, C, Rows>& p, T* workspace) {
       for (int64_t i = 0; i < panels.count; i += steps.panels) {
         const int64_t i_end = min_of(i + steps.panels, panels.count);
         pack_panels(p.a, panels, i, i_end, k, packed_a);
-        multiply_block<T, Rows>({packed_a, packed_b, k.size(), i, i_end, j, end, false, begin, finish}, panels, p.c);
+        multiply_block<T, Rows>({packed_a, b, k.size(), i, i_end, j, end, false, begin, finish}, panels, p.c);
       }
     }
   }

@@ -35,6 +35,7 @@ const partial: Readonly<Record<string, (inputs: readonly Meta[], outputs: readon
     elements(labels) * dtypes[x.dtype].itemSize + bytesOf([labels, weight, ...outputs]),
   // Of a weight and its packed form, which the cases give 21 numbers, one is read.
   conv2dFused: (inputs, outputs) => bytesOf([...inputs.filter(({ shape }) => `${shape}` !== '21'), ...outputs]),
+  linearPacked: ([x, weight, , ...bias], outputs) => bytesOf([x, weight, ...bias, ...outputs]),
   gather: ([, index], outputs) => bytesOf([index, ...outputs, ...outputs]),
   indexSelect: ([, index], outputs) => bytesOf([index, ...outputs, ...outputs]),
   // x is copied; what is added to is read and written again.

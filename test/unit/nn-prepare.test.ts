@@ -40,6 +40,31 @@ describe('packed weights', () => {
     });
   });
 
+  test.each([
+    [5, 8, 40],
+    [2, 300, 33],
+    [200, 700, 70],
+    [64, 1100, 500],
+  ])('a linear layer, %i rows of %i to %i', (rows, inputs, outputs) => {
+    for (const dtype of ['float32', 'float64'] as const) {
+      const layer = new Linear(inputs, outputs, { dtype, activation: 'tanh' }).eval();
+      const x = randn([rows, inputs]).cast(dtype);
+      noGrad(() => {
+        const before = layer.forward(x);
+        nn.prepareInference(layer, x);
+        for (let i = 0; i < 2; i++) expect(worst(layer.forward(x), before)).toBeLessThan(2e-6);
+        const row = x.slice({ end: 1 });
+        expect(worst(layer.forward(row), before.slice({ end: 1 }))).toBeLessThan(2e-6);
+        layer.weight.mul_(0.5);
+        const after = x
+          .matmul(layer.weight.transpose(0, 1))
+          .add(layer.bias as Tensor)
+          .tanh();
+        expect(worst(layer.forward(x), after)).toBeLessThan(2e-6);
+      });
+    }
+  });
+
   test('rows of another length, for which panels are cut in another way', () => {
     const small = randn([1, 40, 5, 6]);
     const { plain, packed } = pair(() => new Conv2d(40, 100, 3, { padding: 1 }), small);

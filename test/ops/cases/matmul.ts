@@ -56,6 +56,25 @@ export const cases: Record<string, Case[]> = {
     narrow([7], [1, 7]),
     narrow([3, 0], [4, 0]),
   ],
+  // The numbers in front say that what is drawn here is no packed weight: see test/unit/nn-prepare.test.ts.
+  linearPacked: ([null, 'sigmoid', 'tanh'] as const).flatMap((attrs) =>
+    [
+      [[4, 3], [5, 3], [20], [5]],
+      [[2, 3, 4], [6, 4], [20]],
+      [[3], [5, 3], [20], [5]],
+      [[19, 270], [35, 270], [0], [35]],
+      [[3, 0], [4, 0], [20], [4]],
+      [[0, 3], [4, 3], [20], [4]],
+    ].map((shapes) => ({ inputs: shapes.map((shape) => ({ shape })), attrs })),
+  ),
+  linearPack: [
+    [5, 3],
+    [1, 7],
+    [35, 270],
+    [70, 1030],
+    [4, 0],
+    [0, 3],
+  ].map((shape) => ({ inputs: [{ shape }] })),
   linearActivation: [
     ...(['sigmoid', 'tanh'] as const).flatMap((attrs) => [
       { inputs: [{ shape: [4, 3] }, { shape: [5, 3] }, { shape: [5] }], attrs },
