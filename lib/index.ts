@@ -25,6 +25,7 @@ export { AthanorError } from './errors.js';
 export { type IdxArray, readIdx } from './io/idx.js';
 export {
   inspectSafetensors,
+  type LoadSafetensorsOptions,
   loadSafetensors,
   type NamedTensors,
   type SafetensorsSummary,

@@ -1,14 +1,16 @@
-import { CODES, MOST_HEADER, PREFIX, type StoredDType } from './header.js';
+import { CODES, type FileDType, MOST_HEADER, PREFIX } from './header.js';
 
 /** A tensor as bytes: row-major, low byte first. */
 export interface RawTensor {
   readonly name: string;
-  readonly dtype: StoredDType;
+  readonly dtype: FileDType;
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
 
-const NAMES = new Map([...CODES].map(([code, { dtype, size }], rank) => [dtype, { code, size, rank }]));
+const NAMES = new Map(
+  [...CODES].map(([code, { dtype, size }], rank) => [dtype as FileDType, { code, size, rank }] as const),
+);
 /** The header is padded with spaces to a multiple of this, so that the widest elements lie aligned. */
 const ALIGNMENT = 8;
 

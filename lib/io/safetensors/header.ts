@@ -3,10 +3,25 @@ import { duplicateKey } from './keys.js';
 /** Element types that can be stored and read back; the file format has more. */
 export type StoredDType = 'float32' | 'float64' | 'bfloat16' | 'int32' | 'uint8' | 'bool';
 
+/** Element types of the format that tensors here do not have: files of other programs hold them. */
+export type ForeignDType =
+  | 'int8'
+  | 'int16'
+  | 'int64'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'float16'
+  | 'float8_e4m3'
+  | 'float8_e5m2';
+
+/** Element types that a file may hold. */
+export type FileDType = StoredDType | ForeignDType;
+
 /** One tensor's entry in the header: where its bytes lie, counted from the end of the header. */
 export interface TensorEntry {
   readonly name: string;
-  readonly dtype: StoredDType;
+  readonly dtype: FileDType;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -21,19 +36,32 @@ export interface Header {
   readonly dataStart: number;
 }
 
-interface Code {
-  readonly dtype: StoredDType;
+interface Code<D extends FileDType> {
+  readonly dtype: D;
   readonly size: number;
 }
 
 /** The format's names for the types that exist here. */
-export const CODES: ReadonlyMap<string, Code> = new Map([
+export const CODES: ReadonlyMap<string, Code<StoredDType>> = new Map([
   ['BOOL', { dtype: 'bool', size: 1 }],
   ['U8', { dtype: 'uint8', size: 1 }],
   ['BF16', { dtype: 'bfloat16', size: 2 }],
   ['I32', { dtype: 'int32', size: 4 }],
   ['F32', { dtype: 'float32', size: 4 }],
   ['F64', { dtype: 'float64', size: 8 }],
+]);
+
+/** The format's names for the types that are only read. */
+const FOREIGN: ReadonlyMap<string, Code<ForeignDType>> = new Map([
+  ['I8', { dtype: 'int8', size: 1 }],
+  ['F8_E4M3', { dtype: 'float8_e4m3', size: 1 }],
+  ['F8_E5M2', { dtype: 'float8_e5m2', size: 1 }],
+  ['I16', { dtype: 'int16', size: 2 }],
+  ['U16', { dtype: 'uint16', size: 2 }],
+  ['F16', { dtype: 'float16', size: 2 }],
+  ['U32', { dtype: 'uint32', size: 4 }],
+  ['I64', { dtype: 'int64', size: 8 }],
+  ['U64', { dtype: 'uint64', size: 8 }],
 ]);
 
 /** Length of the number in front of the header. */
@@ -106,9 +134,10 @@ function parseEntry(name: string, value: unknown): TensorEntry {
   const where = `tensor ${shown(name)}`;
   if (!isRecord(value)) throw new Error(`${where}: its entry must be an object: got ${shown(value)}`);
   const { dtype, shape, data_offsets: offsets } = value;
-  const code = CODES.get(dtype as string);
+  const code = CODES.get(dtype as string) ?? FOREIGN.get(dtype as string);
   if (code === undefined) {
-    throw new Error(`${where}: dtype ${shown(dtype)} is not supported: supported are ${[...CODES.keys()].join(', ')}`);
+    const known = [...CODES.keys(), ...FOREIGN.keys()].join(', ');
+    throw new Error(`${where}: dtype ${shown(dtype)} is not known: known are ${known}`);
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) {
     throw new Error(`${where}: shape must be a list of whole numbers from 0: got ${shown(shape)}`);

@@ -1,10 +1,14 @@
-import type { DType } from '../../dtype.js';
+import { dtypes } from '../../dtype.js';
 import { show } from '../../errors.js';
 import { namedTensors, type StateDict } from '../../named.js';
+import { checkFlag, checkName, checkOptions } from '../../nn/check.js';
 import { upload } from '../../ops/create.js';
 import { formatShape, maxDims } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
+import { messageOf } from '../bytes.js';
+import { convert, convertedDType } from './convert.js';
 import type { RawTensor } from './encode.js';
+import type { FileDType, StoredDType, TensorEntry } from './header.js';
 import { inspectRaw, readRaw, writeRaw } from './raw.js';
 
 /** Tensors by name, as a module's state dict holds them. */
@@ -18,7 +22,7 @@ export interface SaveSafetensorsOptions {
 
 /** What a safetensors file holds, without the tensors' elements. */
 export interface SafetensorsSummary {
-  readonly tensors: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>;
+  readonly tensors: Readonly<Record<string, { readonly dtype: FileDType; readonly shape: readonly number[] }>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -49,25 +53,81 @@ export async function saveSafetensors(
   await writeRaw('saveSafetensors', path, raw, options.metadata);
 }
 
+/** How a safetensors file is read. */
+export interface LoadSafetensorsOptions {
+  /**
+   * Read element types that tensors here do not have in one that holds them: whole numbers of 8, 16 and 64 bits, and
+   * unsigned ones, as int32, float16 as float32. Default false: such a file is an error.
+   */
+  readonly convert?: boolean;
+  /**
+   * "camelCase" writes names as fields here are written: PyTorch's `bn1.running_mean` becomes `bn1.runningMean`,
+   * `lstm.weight_ih_l0` `lstm.weightIhL0`. Default "stored": as they are in the file.
+   */
+  readonly names?: 'stored' | 'camelCase';
+}
+
+const camelCase = (name: string) => name.replace(/(?<=[^._])_+([a-zA-Z0-9])/g, (_, next: string) => next.toUpperCase());
+
+/** Throws for entries that no tensor can hold. */
+function checkEntries(entries: readonly TensorEntry[], conversion: boolean): void {
+  for (const { name, dtype, shape } of entries) {
+    const where = `tensor ${show(name)}`;
+    if (shape.length > maxDims) {
+      throw new Error(`${where}: at most ${maxDims} dimensions are supported: ${formatShape(shape)}`);
+    }
+    if (dtype in dtypes) continue;
+    const other = convertedDType(dtype);
+    if (other === undefined) throw new Error(`${where}: no tensor holds ${dtype}`);
+    if (!conversion) throw new Error(`${where}: no tensor holds ${dtype}; { convert: true } reads it as ${other}`);
+  }
+}
+
+function tensorOf({ name, dtype, shape, data }: RawTensor): Tensor {
+  const other = convertedDType(dtype);
+  if (other === undefined) return upload('loadSafetensors', data, shape, dtype as StoredDType);
+  try {
+    return upload('loadSafetensors', convert(dtype, data), shape, other);
+  } catch (error) {
+    throw new Error(`tensor ${show(name)}: ${messageOf(error)}`);
+  }
+}
+
 /**
  * Reads all tensors of a safetensors file, by name. The file is checked in full before any tensor is made: length of the
- * header, JSON, duplicate names, dtypes, shapes, offsets that overlap, leave holes or lie outside.
+ * header, JSON, duplicate names, dtypes, shapes, offsets that overlap, leave holes or lie outside. A checkpoint of PyTorch
+ * loads with `{ convert: true, names: 'camelCase' }`.
  *
  * @throws AthanorError `loadSafetensors: <path>: ...` when the file cannot be read, is broken, or holds a dtype other than
- * F32, F64, BF16, I32, U8 and BOOL or more than 8 dimensions; then no tensor is left behind.
+ * F32, F64, BF16, I32, U8 and BOOL (see `convert`), a number that does not fit, two names that become one, or more than 8
+ * dimensions; then no tensor is left behind.
  */
-export async function loadSafetensors(path: string): Promise<NamedTensors> {
+export async function loadSafetensors(path: string, options: LoadSafetensorsOptions = {}): Promise<NamedTensors> {
+  const { convert: conversion = false, names = 'stored' } = checkOptions('loadSafetensors', options, [
+    'convert',
+    'names',
+  ]);
+  checkFlag('loadSafetensors', 'convert', conversion);
+  checkName('loadSafetensors', 'names', names, ['stored', 'camelCase'] as const);
+  const nameOf = names === 'camelCase' ? camelCase : (name: string) => name;
+  const check = (entries: readonly TensorEntry[]) => {
+    checkEntries(entries, conversion);
+    const before = new Map<string, string>();
+    for (const { name } of entries) {
+      const other = before.get(nameOf(name));
+      if (other !== undefined) throw new Error(`${show(other)} and ${show(name)} both become ${show(nameOf(name))}`);
+      before.set(nameOf(name), name);
+    }
+  };
   const made: Tensor[] = [];
+  const make = (raw: RawTensor) => {
+    const t = tensorOf(raw);
+    made.push(t);
+    return t;
+  };
   try {
-    const { tensors } = await readRaw('loadSafetensors', path, ({ name, dtype, shape, data }) => {
-      if (shape.length > maxDims) {
-        throw new Error(`tensor ${show(name)}: at most ${maxDims} dimensions are supported: ${formatShape(shape)}`);
-      }
-      const t = upload('loadSafetensors', data, shape, dtype);
-      made.push(t);
-      return t;
-    });
-    return Object.fromEntries(tensors);
+    const { tensors } = await readRaw('loadSafetensors', path, make, check);
+    return Object.fromEntries(tensors.map(([name, t]) => [nameOf(name), t]));
   } catch (error) {
     for (const t of made) t.dispose();
     throw error;
@@ -75,7 +135,8 @@ export async function loadSafetensors(path: string): Promise<NamedTensors> {
 }
 
 /**
- * Names, dtypes, shapes and metadata of a safetensors file; only its header is read.
+ * Names, dtypes, shapes and metadata of a safetensors file; only its header is read. Every dtype of the format is told, those
+ * too that tensors here do not have.
  *
  * @throws AthanorError `inspectSafetensors: <path>: ...` as {@link loadSafetensors} does
  */

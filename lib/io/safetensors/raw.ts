@@ -4,7 +4,7 @@ import { messageOf } from '../bytes.js';
 import { withFile } from '../file.js';
 import { readEntry, readHeader } from './decode.js';
 import { encodeSafetensors, type RawTensor } from './encode.js';
-import type { Header } from './header.js';
+import type { Header, TensorEntry } from './header.js';
 
 /** A file's tensors by name, as `make` made them, with the file's metadata. */
 export interface RawContents<T> {
@@ -22,12 +22,18 @@ async function named<T>(op: string, path: string, work: () => Promise<T>): Promi
 
 /**
  * Reads a safetensors file tensor by tensor; the bytes of one can be let go before the next is read. The header is checked
- * in full before any tensor is made.
+ * in full, and all entries by `check`, before any tensor is made.
  */
-export function readRaw<T>(op: string, path: string, make: (tensor: RawTensor) => T): Promise<RawContents<T>> {
+export function readRaw<T>(
+  op: string,
+  path: string,
+  make: (tensor: RawTensor) => T,
+  check: (entries: readonly TensorEntry[]) => void = () => {},
+): Promise<RawContents<T>> {
   return named(op, path, () =>
     withFile(path, async (file) => {
       const header = await readHeader(file);
+      check(header.entries);
       const tensors: [string, T][] = [];
       for (const entry of header.entries) tensors.push([entry.name, make(await readEntry(file, header, entry))]);
       return { tensors, metadata: header.metadata };
