@@ -1,6 +1,7 @@
 // From a call to the native side and back: check, shape rule, native call, record. Names no op.
 import { record, wantsGrad } from './autograd/tape.js';
 import { forgetCompleted, noteSubmission } from './callsite.js';
+import { collectGarbage } from './collect.js';
 import { context } from './context.js';
 import type { Meta, Op } from './define.js';
 import { type DType, dtypes } from './dtype.js';
@@ -72,6 +73,7 @@ function call<A>(op: Op<A>, inputs: readonly Operand[], out: Meta | readonly Met
   else result = native.run(h.slice(0, count));
   for (let i = 0; i < count; i++) handles[i] = null; // or the list would keep their memory alive
   if (typeof result === 'string') throw new AthanorError(result);
+  if (block[Block.collect] !== 0) collectGarbage();
   const sequence = block[Block.sequence];
   if (sequence !== 0 && stream === 0) {
     if (block[Block.tight] !== 0 || op.refusesData || inputs.some(isInteger)) noteSubmission(sequence);

@@ -43,7 +43,13 @@ interface Binding {
     limitBytes: number;
     systemCalls: number;
   };
-  configure(options: { memoryLimit?: number; threads?: number; trim?: number; resetPeak?: boolean }): void;
+  configure(options: {
+    memoryLimit?: number;
+    threads?: number;
+    trim?: number;
+    resetPeak?: boolean;
+    collected?: boolean;
+  }): void;
   info(): { isa: string; isaLevels: string[]; blas: string; threads: number; compiler: string; synchronous: boolean };
   kernels(op: number): string[];
   forceKernel(op: number, index: number): void;
@@ -61,6 +67,7 @@ export const Block = {
   recycled: 7,
   label: 8,
   tight: 9,
+  collect: 10,
   header: 12,
 } as const;
 

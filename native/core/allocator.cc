@@ -143,6 +143,11 @@ void Allocator::set_limit(size_t bytes) noexcept {
   stats_.limit_bytes = bytes;
 }
 
+size_t Allocator::available() const noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stats_.limit_bytes != 0 ? stats_.limit_bytes : physical_;
+}
+
 bool Allocator::tight(size_t more) const noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
   return stats_.live_bytes + more > (stats_.limit_bytes != 0 ? stats_.limit_bytes : physical_) / 2;

@@ -36,6 +36,8 @@ class Allocator {
   void reset_peak() noexcept;
   /** Whether `more` bytes would take what is live past half of the limit (none set: of the machine's memory). */
   bool tight(size_t more) const noexcept;
+  /** The most bytes there can be: the limit, or else the memory of the machine or container. */
+  size_t available() const noexcept;
   MemoryStats stats() const noexcept;
 
   /** Bytes of the size class that serves a request: four classes a doubling up to 1 MiB, eight above. */

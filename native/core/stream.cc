@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/allocator.h"
 #include "cpu/runtime/spin.h"
 
 namespace athanor {
@@ -10,8 +11,10 @@ namespace {
 // Deep enough that a step of a large network is queued without a wait, so a loop that awaits once a step never blocks.
 constexpr size_t kTasks = 4096;
 // What a producer that never awaits may have promised before it waits. Memory is taken when a task runs, so this bounds
-// how much can come to life behind the producer's back before it (and the garbage collector) gets a turn.
+// how much can come to life behind the producer's back before it (and the garbage collector) gets a turn: this much, or
+// a quarter of what memory there may be. Below the second figure nobody asks.
 constexpr size_t kBytes = size_t{2} << 30;
+constexpr size_t kFewBytes = size_t{16} << 20;
 constexpr int kSpins = 2000;  // tens of microseconds: the gap between two calls of a training step
 
 constexpr uint64_t kNothing = UINT64_MAX;  // no sleeping waiter
@@ -26,8 +29,10 @@ Task& Stream::begin() {
   if (ring_.empty()) ring_.resize(kTasks);
   // Half of it must drain before the producer goes on: woken for each task, it would take the core from the next one.
   if (submitted_ - completed() >= kTasks) wait(submitted_ - kTasks / 2);
-  if (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes) {
-    while (bytes_in_flight_.load(std::memory_order_relaxed) > kBytes / 2 && !idle())
+  if (bytes_in_flight_.load(std::memory_order_relaxed) > kFewBytes) {
+    const size_t most = std::min(kBytes, Allocator::cpu().available() / 4);
+    const bool much = bytes_in_flight_.load(std::memory_order_relaxed) > most;
+    while (much && bytes_in_flight_.load(std::memory_order_relaxed) > most / 2 && !idle())
       wait(completed() + (submitted_ - completed() + 3) / 4);
   }
   Task& task = ring_[submitted_ % kTasks];

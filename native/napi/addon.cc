@@ -66,14 +66,18 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   return out;
 }
 
-/** configure({ memoryLimit?, threads?, trim?, resetPeak? }) */
+/** configure({ memoryLimit?, threads?, trim?, resetPeak?, collected? }) */
 void configure(const Napi::CallbackInfo& info) {
   auto options = info[0].As<Napi::Object>();
   const auto number = [&](const char* key) { return options.Get(key).As<Napi::Number>(); };
-  if (options.Has("memoryLimit")) Allocator::cpu().set_limit(static_cast<size_t>(number("memoryLimit").DoubleValue()));
+  if (options.Has("memoryLimit")) {
+    Allocator::cpu().set_limit(static_cast<size_t>(number("memoryLimit").DoubleValue()));
+    Environment::of(info.Env())->collected();  // the point from which garbage is collected follows the limit
+  }
   if (options.Has("threads")) Pool::instance().set_threads(number("threads").Int32Value());
   if (options.Has("trim")) Environment::of(info.Env())->free_spares();
   if (options.Has("trim")) Allocator::cpu().trim(static_cast<size_t>(number("trim").DoubleValue()));
+  if (options.Has("collected")) Environment::of(info.Env())->collected();
   if (options.Has("resetPeak")) Allocator::cpu().reset_peak();
 }
 

@@ -19,6 +19,8 @@ constexpr int kBlockOp = 6;         // in: which op
 constexpr int kBlockRecycled = 7;   // in: 1 when emptied handles for all new outputs follow the inputs' handles
 constexpr int kBlockLabel = 8;      // in: what the call is called in takeTimes(); 0: it is not timed
 constexpr int kBlockTight = 9;      // out: 1 when memory may run out before the submission has run
+constexpr int kBlockCollect =
+    10;  // out: 1 when garbage should be collected now: configure({ collected: true }) after it
 constexpr int kBlockHeader = 12;
 
 /** run(...handles | [handles]) -> the new outputs' handle(s), undefined when handles for them were passed, or a string:

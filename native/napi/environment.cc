@@ -1,5 +1,7 @@
 #include "napi/environment.h"
 
+#include <algorithm>
+
 #include "core/settings.h"
 
 namespace athanor {
@@ -7,6 +9,8 @@ namespace {
 
 // What V8 is told a handle costs beside its buffer: a million empty tensors must not look free to the collector.
 constexpr int64_t kHandleBytes = 256;
+// Garbage that may gather: a collection costs milliseconds, about what filling this much memory takes.
+constexpr int64_t kGarbage = int64_t{256} << 20;
 // Telling V8 costs more than counting: it is told each time this much has come together.
 constexpr int64_t kReportEvery = 256 << 10;
 // A collection frees thousands of small storages at once, and the loop that made them goes on: these are kept as they
@@ -26,6 +30,7 @@ void end_read(void* session, uint64_t id, std::shared_ptr<const Failure> failure
 }  // namespace
 
 Environment::Environment() : compute_(0, end_read), loader_(1, end_read) {
+  collected();
   compute_.set_peer(&loader_);
   loader_.set_peer(&compute_);
 }
@@ -142,6 +147,13 @@ void Environment::finalize_handle(node_api_basic_env, void* data, void*) {
   owner->drop(handle);
   owner->spare_handles_.push_back(handle);
   owner->unref();
+}
+
+void Environment::collected() noexcept {
+  collect_at_ = live_bytes + std::max(live_bytes, kGarbage);
+  // Near the memory limit garbage must not be what an op fails on; where all is in use, an eighth more each time.
+  const int64_t most = static_cast<int64_t>(Allocator::cpu().available() / 4 * 3);
+  if (most > 0) collect_at_ = std::min(collect_at_, std::max(most, live_bytes + live_bytes / 8));
 }
 
 void Environment::report_external_memory(napi_env env) {

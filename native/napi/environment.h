@@ -40,6 +40,14 @@ class Environment {
   /** Frees the storages kept for new_storage(). */
   void free_spares() noexcept;
 
+  /**
+   * Whether so much memory hangs on handles that JavaScript should collect its garbage. V8 is told of each byte, but
+   * takes its time: it lets half of its own heap's limit, about a gigabyte, gather before it insists.
+   */
+  bool wants_collection() const { return live_bytes > collect_at_; }
+  /** Garbage was collected: what is left is in use, and the next limit is well above it. */
+  void collected() noexcept;
+
   /** Tells V8 how many bytes hang on its handles. Never from a finalizer: it may start a collection. */
   void report_external_memory(napi_env env);
 
@@ -71,6 +79,7 @@ class Environment {
   std::vector<Handle*> spare_handles_;
   std::vector<Storage*> spare_storages_;
   int64_t unreported_bytes_ = 0;
+  int64_t collect_at_ = 0;
   int64_t references_ = 1;  // the environment itself and every external: finalizers may run after the cleanup hooks
   bool closed_ = false;
 };

@@ -184,6 +184,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     task.op = static_cast<int>(session.block[kBlockOp]);
     parse(env, session, handles, task);
     napi_value result = session.block[kBlockRecycled] != 0 ? nullptr : make_results(env, self, task);
+    session.block[kBlockCollect] = self.wants_collection();
     if (self.run_at_once || (stream.runs_inline(task) && task.is_cheap())) {
       if (self.run_at_once) stream.wait(stream.submitted());
       session.block[kBlockSequence] = 0;
