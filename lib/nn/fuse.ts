@@ -2,6 +2,8 @@
 import { withModes } from '../context.js';
 import { fail, show } from '../errors.js';
 import { tidy } from '../memory.js';
+import type { Storage } from '../storage.js';
+import { Tensor } from '../tensor.js';
 import { ReLU } from './activations.js';
 import { Identity } from './containers.js';
 import { allModules, childrenOf } from './members.js';
@@ -13,6 +15,21 @@ import { type Affine, isAffine, seePairs } from './sightings.js';
 type Norm = BatchNorm1d | BatchNorm2d;
 
 const isNorm = (m: AnyModule): m is Norm => m instanceof BatchNorm1d || m instanceof BatchNorm2d;
+
+/** Whether axis 1 of what a norm reads is the layer's channels: not of a view, nor where a layer has them elsewhere. */
+const hasChannels = (layer: Affine, out: Tensor, x: Tensor) => x === out && x.ndim === layer.weight.ndim;
+
+/** Memory that several fields of modules hold, such as a weight that two layers share. */
+function sharedMemory(modules: readonly AnyModule[]): ReadonlySet<Storage> {
+  const seen = new Set<Storage>();
+  const shared = new Set<Storage>();
+  for (const value of modules.flatMap((m) => Object.values(m))) {
+    if (!(value instanceof Tensor)) continue;
+    if (seen.has(value.storage)) shared.add(value.storage);
+    seen.add(value.storage);
+  }
+  return shared;
+}
 
 /** Changes a layer to what it and the norm after it compute. */
 function fold(layer: Affine, norm: Norm): void {
@@ -35,8 +52,8 @@ function fold(layer: Affine, norm: Norm): void {
 /**
  * Folds every batch norm that follows a `Conv1d`, `Conv2d` or `Linear` into that layer, for a model in evaluation mode:
  * weight' = weight γ / √(variance + eps), bias' = (bias - mean) γ / √(variance + eps) + β. What follows what is seen by
- * running the model once on the inputs given. A norm in whose place another value is read too, or that has no running
- * statistics, stays. Changes the model (its state dict then has no such norms; an identity, or the norm's relu, takes
+ * running the model once on the inputs given. A norm stays that has no running statistics, that reads a view of a layer's
+ * output or an output whose axis 1 is not its channels, or whose layer is read elsewhere too or shares its weight. Changes the model (its state dict then has no such norms; an identity, or the norm's relu, takes
  * their place) and returns it. Throws unless the model evaluates. Source: torch.nn.utils.fusion.fuse_conv_bn_eval.
  */
 export function foldBatchNorm<Inputs extends readonly unknown[], M extends Module<Inputs, unknown>>(
@@ -57,7 +74,12 @@ function foldNorms<Inputs extends readonly unknown[], M extends Module<Inputs, u
   if (model.training || training !== undefined) {
     fail(op, 'statistics change while training; call eval() first', (training ?? model).constructor.name);
   }
-  const pairs = seePairs(model, inputs, isNorm).filter(([, norm]) => norm.runningMean !== null);
+  const shared = sharedMemory(modules);
+  const foldable = ({ weight, bias }: Affine) =>
+    !shared.has(weight.storage) && (bias === null || !shared.has(bias.storage));
+  const pairs = seePairs(model, inputs, isNorm, hasChannels).filter(
+    ([layer, norm]) => norm.runningMean !== null && foldable(layer),
+  );
   for (const [layer, norm] of pairs) fold(layer, norm);
   const folded = new Map<AnyModule, AnyModule>(
     pairs.map(([, norm]) => [norm, (norm.activation === 'relu' ? new ReLU() : new Identity()).eval()]),

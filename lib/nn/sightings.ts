@@ -16,21 +16,24 @@ export const isAffine = (m: AnyModule): m is Affine =>
 
 /** What was seen of the layers while the model ran once. */
 class Sightings implements Tracer {
-  /** Who made the memory of a tensor. */
-  private readonly makers = new Map<Storage, Affine>();
+  /** Who made the memory of a tensor, and as what. */
+  private readonly makers = new Map<Storage, { layer: Affine; out: Tensor }>();
   /** By layer, who read what it made; null: something that is no follower. */
   private readonly readers = new Map<Affine, Set<AnyModule | null>>();
   /** By follower, whose results it read; null: another tensor. */
   private readonly sources = new Map<AnyModule, Set<Affine | null>>();
   private readonly open: AnyModule[] = [];
 
-  /** `follows` says which modules are followers. */
-  constructor(private readonly follows: (m: AnyModule) => boolean) {}
+  /** `follows` says which modules are followers, `takes` whether one may read `x`, all or a view of what a layer made. */
+  constructor(
+    private readonly follows: (m: AnyModule) => boolean,
+    private readonly takes: (layer: Affine, out: Tensor, x: Tensor) => boolean,
+  ) {}
 
   call(_op: unknown, inputs: readonly unknown[]): number {
     const inside = this.open[this.open.length - 1];
     for (const x of inputs) {
-      const maker = x instanceof Tensor ? this.makers.get(x.storage) : undefined;
+      const maker = x instanceof Tensor ? this.makers.get(x.storage)?.layer : undefined;
       if (maker !== undefined)
         this.readers.get(maker)?.add(inside !== undefined && this.follows(inside) ? inside : null);
     }
@@ -52,8 +55,9 @@ class Sightings implements Tracer {
       const [x] = inputs;
       if (this.follows(module) && x instanceof Tensor) {
         // One that is told more than its input does more than a layer can take over.
-        const maker = inputs.length > 1 ? null : (this.makers.get(x.storage) ?? null);
-        this.sources.set(module, (this.sources.get(module) ?? new Set()).add(maker));
+        const maker = inputs.length > 1 ? undefined : this.makers.get(x.storage);
+        const layer = maker !== undefined && this.takes(maker.layer, maker.out, x) ? maker.layer : null;
+        this.sources.set(module, (this.sources.get(module) ?? new Set()).add(layer));
       }
       this.open.push(module);
       try {
@@ -72,14 +76,14 @@ class Sightings implements Tracer {
   }
 
   private made(layer: Affine, out: Tensor): void {
-    this.makers.set(out.storage, layer);
+    this.makers.set(out.storage, { layer, out });
     if (!this.readers.has(layer)) this.readers.set(layer, new Set());
   }
 
   /** What the model gives back is read by whoever called it. */
   returned(value: unknown, seen = new Set<unknown>()): void {
     if (value instanceof Tensor) {
-      const maker = this.makers.get(value.storage);
+      const maker = this.makers.get(value.storage)?.layer;
       if (maker !== undefined) this.readers.get(maker)?.add(null);
     } else if (typeof value === 'object' && value !== null && !seen.has(value)) {
       seen.add(value);
@@ -100,14 +104,15 @@ class Sightings implements Tracer {
 
 /**
  * Layers that end with a sum, each with a follower that reads nothing but that sum, which nobody else reads: seen by
- * running the model on the inputs.
+ * running the model on the inputs. `takes` refuses views of the sum that the follower could not be joined with.
  */
 export function seePairs<F extends AnyModule, Inputs extends readonly unknown[]>(
   model: Module<Inputs, unknown>,
   inputs: Inputs,
   follows: (m: AnyModule) => m is F,
+  takes: (layer: Affine, out: Tensor, x: Tensor) => boolean = () => true,
 ): [Affine, F][] {
-  const seen = new Sightings(follows);
+  const seen = new Sightings(follows, takes);
   const unwatch = model
     .modules()
     .filter((m) => isAffine(m) || follows(m))

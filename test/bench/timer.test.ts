@@ -25,6 +25,7 @@ test('runners take turns, forwards and backwards, with enough calls to fill a sa
     samples: 4,
     patience: 100,
     warmSeconds: 0,
+    jobWarmSeconds: 0,
   });
   expect(fast).toMatchObject({ calls: 10, samples: 4 });
   expect(fast.median).toBeCloseTo(0.001, 12);
@@ -36,6 +37,12 @@ test('runners take turns, forwards and backwards, with enough calls to fill a sa
 
 test('what takes long gets no more than three samples', async () => {
   const slow: Runner = { name: 'slow', run: (calls) => calls * 5 };
-  const [timing] = await interleave([slow], { sampleSeconds: 0.01, samples: 9, patience: 1, warmSeconds: 0 });
+  const [timing] = await interleave([slow], {
+    sampleSeconds: 0.01,
+    samples: 9,
+    patience: 1,
+    warmSeconds: 0,
+    jobWarmSeconds: 0,
+  });
   expect(timing.samples).toBe(3);
 });

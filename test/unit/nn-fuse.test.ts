@@ -103,3 +103,43 @@ test('a model that trains, and what is no model', () => {
   );
   expect(() => nn.foldBatchNorm({} as never)).toThrow(/^foldBatchNorm: a module was expected/);
 });
+
+const views: Record<string, (y: Tensor) => Tensor> = {
+  transposed: (y) => y.transpose(2, 3),
+  'with other channels first': (y) => y.transpose(1, 2),
+  'turned round': (y) => y.flip([1]),
+  'a part': (y) => y.narrow(1, 0, 2),
+  'another shape': (y) => y.reshape([2, 2, 8, 4]),
+};
+
+test.each(Object.keys(views))('a norm that reads a view of what the layer made stays: %s', (name) => {
+  class Viewed extends nn.Module {
+    conv = new Conv2d(3, 4, 1);
+    norm = new BatchNorm2d(name === 'a part' || name === 'another shape' ? 2 : 4);
+    forward(x: Tensor): Tensor {
+      return this.norm.forward(views[name](this.conv.forward(x)));
+    }
+  }
+  unchanged(new Viewed(), randn([2, 3, 4, 4]));
+});
+
+test('a norm stays where axis 1 is not what the layer makes', () => {
+  unchanged(new Sequential(new Linear(4, 5), new BatchNorm1d(5)), randn([7, 5, 4]));
+  unchanged(new Sequential(new Conv1d(3, 5, 3, { padding: 1 }), new BatchNorm1d(5)), randn([3, 5]));
+});
+
+test('a norm stays where the layer shares its weight', () => {
+  const [first, second] = [new Linear(4, 4), new Linear(4, 4)];
+  second.weight = first.weight;
+  unchanged(new Sequential(first, new BatchNorm1d(4), second), randn([7, 4]));
+});
+
+function unchanged(model: nn.Module<[Tensor], Tensor>, x: Tensor): void {
+  disturb(model);
+  noGrad(() => {
+    const before = model.forward(x);
+    nn.foldBatchNorm(model, x);
+    expect(norms(model)).toBe(1);
+    expect(worst(model.forward(x), before)).toBe(0);
+  });
+}
