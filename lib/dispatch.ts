@@ -1,6 +1,6 @@
 // From a call to the native side and back: check, shape rule, native call, record. Names no op.
 import { record, wantsGrad } from './autograd/tape.js';
-import { forgetCompleted, noteSubmission } from './callsite.js';
+import { forgetCompleted, noteSubmission, retold } from './callsite.js';
 import { collectGarbage } from './collect.js';
 import { context } from './context.js';
 import type { Meta, Op } from './define.js';
@@ -58,7 +58,13 @@ const isInteger = (x: Operand) => x instanceof Tensor && !x.isFloat;
 type Results = Handle | Handle[] | undefined;
 
 /** Makes the call that was written, under the label that a tracer gives it. */
-function call<A>(op: Op<A>, inputs: readonly Operand[], out: Meta | readonly Meta[], attrs: A): Results {
+function call<A>(
+  op: Op<A>,
+  inputs: readonly Operand[],
+  out: Meta | readonly Meta[],
+  attrs: A,
+  name = op.name,
+): Results {
   const { stream, tracer } = context();
   block[Block.stream] = stream;
   block[Block.op] = op.code;
@@ -76,7 +82,9 @@ function call<A>(op: Op<A>, inputs: readonly Operand[], out: Meta | readonly Met
   if (block[Block.collect] !== 0) collectGarbage();
   const sequence = block[Block.sequence];
   if (sequence !== 0 && stream === 0) {
-    if (block[Block.tight] !== 0 || op.refusesData || inputs.some(isInteger)) noteSubmission(sequence);
+    if (block[Block.tight] !== 0 || op.refusesData || inputs.some(isInteger)) {
+      noteSubmission(sequence, name === op.name ? null : { op: op.name, name });
+    }
     forgetCompleted(block[Block.completed]);
   }
   return result;
@@ -280,9 +288,23 @@ function untangle(inputs: readonly Operand[], targets: readonly Tensor[]): reado
 
 /**
  * Runs an op that writes into existing tensors: `targets` are its outputs. Each must have the shape and dtype that the
- * op's rule asks for. Not recorded.
+ * op's rule asks for. Not recorded. `name`: the function that was called, where it is not the op's.
  */
-export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: readonly Tensor[], attrs: A): void {
+export function applyInto<A>(
+  op: Op<A>,
+  given: readonly Operand[],
+  targets: readonly Tensor[],
+  attrs: A,
+  name = op.name,
+): void {
+  try {
+    writeInto(op, given, targets, attrs, name);
+  } catch (error) {
+    throw name === op.name ? error : retold(error, op.name, name);
+  }
+}
+
+function writeInto<A>(op: Op<A>, given: readonly Operand[], targets: readonly Tensor[], attrs: A, name: string): void {
   const dtype = checkOperands(op as Op<never>, given);
   const metas = metasOf(given, dtype);
   const outMetas = inferAll(op, metas, attrs);
@@ -300,6 +322,6 @@ export function applyInto<A>(op: Op<A>, given: readonly Operand[], targets: read
   block[Block.outputs] = targets.length;
   block[Block.recycled] = 0;
   writeAttrs(op, attrs, metas);
-  call(op, inputs, outMetas, attrs);
+  call(op, inputs, outMetas, attrs, name);
   for (const target of targets) target.storage.version++;
 }

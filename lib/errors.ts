@@ -10,6 +10,10 @@ export function fail(op: string, wrong: string, given?: string): never {
   throw error;
 }
 
+/** A message that names one operation, as one that names another; others stay as they are. */
+export const renamed = (message: string, op: string, name: string): string =>
+  message.startsWith(`${op}: `) ? name + message.slice(op.length) : message;
+
 /** How a value that should not be there is shown in a message: short, and with its type where that is the mistake. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);

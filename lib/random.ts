@@ -20,7 +20,7 @@ export class Generator {
   private used = 0;
 
   constructor(seed?: number) {
-    this.manualSeed(seed ?? randomBytes(6).readUIntBE(0, 6));
+    this.key = checkInteger('Generator', 'seed', seed ?? randomBytes(6).readUIntBE(0, 6));
   }
 
   /** The seed in use. */

@@ -1,6 +1,6 @@
 // Sync points: getting data out of the stream.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { callSite, forgetCompleted } from './callsite.js';
+import { forgetCompleted, told } from './callsite.js';
 import type { TypedArray } from './dtype.js';
 import { AthanorError } from './errors.js';
 import { Block, block, type Handle, native, setReadListener } from './native.js';
@@ -14,8 +14,7 @@ interface Waiting {
 const waiting = new Map<number, Waiting>();
 
 function streamError(message: string, sequence: number): AthanorError {
-  const site = sequence === 0 ? undefined : callSite(sequence);
-  return new AthanorError(site === undefined ? message : `${message}\n    called at ${site}`);
+  return new AthanorError(sequence === 0 ? message : told(message, sequence));
 }
 
 setReadListener((id, message, sequence) => {

@@ -1,12 +1,6 @@
 // The two kinds of runs, from a model and its data.
-import { crossEntropy, manualSeed, type nn, noGrad, type Tensor, tidy } from 'athanor';
+import { crossEntropy, manualSeed, type nn, noGrad, type optim, type Tensor, tidy } from 'athanor';
 import type { JobRun } from './job.js';
-
-/** What a training step needs of an optimizer. */
-interface Optimizer {
-  zeroGrad(): void;
-  step(): void;
-}
 
 /** Data of a training job: scores of `x` are compared with the classes in `target`. */
 type TrainingData = { readonly x: Tensor; readonly target: Tensor };
@@ -14,7 +8,7 @@ type TrainingData = { readonly x: Tensor; readonly target: Tensor };
 /** Training steps on one batch: zeroGrad, forward, cross entropy, backward, step. */
 export function training<M extends nn.Module>(
   build: () => M,
-  optimizerOf: (model: M) => Optimizer,
+  optimizerOf: (model: M) => optim.Optimizer,
   data: () => TrainingData,
 ): JobRun {
   manualSeed(0);

@@ -1,21 +1,14 @@
-import { crossEntropy, type DataLoader, type nn, type Tensor, tidy } from 'athanor';
+import { crossEntropy, type DataLoader, type nn, type optim, type Tensor, tidy } from 'athanor';
 import type { StepRecord } from './metrics.js';
 import type { Stop } from './stop.js';
 
 /** Steps that are handed to the engine before the oldest one's loss is awaited: enough to keep it busy. */
 const AHEAD = 4;
 
-/** What the training loop needs of an optimizer. */
-interface Optimizer {
-  lr: number;
-  zeroGrad(): void;
-  step(): void;
-}
-
 /** One pass of the training loop over the data, and what it is told. */
 export interface EpochJob {
   readonly model: nn.Module;
-  readonly optimizer: Optimizer;
+  readonly optimizer: optim.Optimizer;
   readonly loader: DataLoader;
   readonly epoch: number;
   readonly epochs: number;

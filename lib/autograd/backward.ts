@@ -4,6 +4,7 @@ import { fromOneSite } from '../callsite.js';
 import { context, withModes } from '../context.js';
 import type { JointVjp, Meta, Vjp, VjpRule } from '../define.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { formatShape, isContiguous, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { NodeQueue } from './queue.js';
@@ -17,6 +18,9 @@ export interface BackwardOptions {
   /** Record the backward pass itself, for gradients of gradients. Default false. */
   readonly createGraph?: boolean;
 }
+
+const passOptions = ['retainGraph', 'createGraph'] as const;
+const gradOptions = [...passOptions, 'gradOutputs', 'allowUnused'] as const;
 
 type Slots = (Tensor | null)[];
 
@@ -232,6 +236,7 @@ function owned(g: Tensor): Tensor {
 
 /** Tensor.backward: see there. */
 export function backward(t: Tensor, given: Tensor | undefined, options: BackwardOptions): void {
+  checkOptions('backward', options, passOptions);
   const createGraph = options.createGraph ?? false;
   const seed = seedFor('backward', t, given, createGraph);
   const pass = new Pass(createGraph, options.retainGraph ?? createGraph, null, null, (leaf, g) => {
@@ -263,6 +268,7 @@ export function grad(
   inputs: readonly Tensor[],
   options: BackwardOptions & { readonly gradOutputs?: readonly Tensor[]; readonly allowUnused?: boolean } = {},
 ): Tensor[] {
+  checkOptions('grad', options, gradOptions);
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
   for (const [name, list] of Object.entries({ outputs: roots, inputs })) {
     if (!Array.isArray(list) || list.length === 0 || list.some((t) => !(t instanceof Tensor))) {

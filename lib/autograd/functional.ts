@@ -2,6 +2,7 @@
 import { fail, show } from '../errors.js';
 import { eye, zeros, zerosLike } from '../ops/create.js';
 import { stack } from '../ops/join.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkShape, formatShape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { grad } from './backward.js';
@@ -18,6 +19,10 @@ export type Like<T extends Tensors> = T extends Tensor ? Tensor : Tensor[];
 export interface DerivativeOptions {
   /** Record the derivative too, so that it can be differentiated again. Default false. */
   readonly createGraph?: boolean;
+}
+
+function createsGraph(op: string, options: DerivativeOptions): boolean {
+  return checkFlag(op, 'createGraph', checkOptions(op, options, ['createGraph']).createGraph ?? false);
 }
 
 function listOf(op: string, what: string, given: unknown): readonly Tensor[] {
@@ -115,8 +120,9 @@ export function vjp<X extends Tensors, Y extends Tensors>(
   fn: (...xs: Tensor[]) => Y,
   inputs: X,
   v?: Tensors,
-  { createGraph = false }: DerivativeOptions = {},
+  options: DerivativeOptions = {},
 ): { outputs: Like<Y>; gradients: Like<X> } {
+  const createGraph = createsGraph('vjp', options);
   const called = callOn('vjp', fn, inputs, createGraph);
   const weights =
     v === undefined ? [fullLike(1, onlyScalar('vjp', called.ys))] : checkLike('vjp', 'cotangents', v, called.ys);
@@ -134,8 +140,9 @@ export function jvp<X extends Tensors, Y extends Tensors>(
   fn: (...xs: Tensor[]) => Y,
   inputs: X,
   t: Tensors,
-  { createGraph = false }: DerivativeOptions = {},
+  options: DerivativeOptions = {},
 ): { outputs: Like<Y>; tangents: Like<Y> } {
+  const createGraph = createsGraph('jvp', options);
   const called = callOn('jvp', fn, inputs, createGraph);
   const along = checkLike('jvp', 'tangents', t, called.xs);
   const weights = called.ys.map((y) => zerosLike(y, { requiresGrad: y.isFloat }));
@@ -153,8 +160,9 @@ export function hvp<X extends Tensors>(
   fn: (...xs: Tensor[]) => Tensor,
   inputs: X,
   v: Tensors,
-  { createGraph = false }: DerivativeOptions = {},
+  options: DerivativeOptions = {},
 ): { output: Tensor; product: Like<X> } {
+  const createGraph = createsGraph('hvp', options);
   const called = callOn('hvp', fn, inputs, createGraph);
   const y = onlyScalar('hvp', called.ys);
   const along = checkLike('hvp', 'vectors', v, called.xs);
@@ -193,8 +201,9 @@ function jacobianOf(op: string, y: Tensor, xs: readonly Tensor[], createGraph: b
 export function jacobian<X extends Tensors>(
   fn: (...xs: Tensor[]) => Tensor,
   inputs: X,
-  { createGraph = false }: DerivativeOptions = {},
+  options: DerivativeOptions = {},
 ): Like<X> {
+  const createGraph = createsGraph('jacobian', options);
   const { xs, ys } = callOn('jacobian', fn, inputs, createGraph);
   if (ys.length !== 1) fail('jacobian', 'the function must return one tensor', `${ys.length} tensors`);
   return likeGiven(inputs, jacobianOf('jacobian', ys[0], xs, createGraph));
@@ -204,11 +213,8 @@ export function jacobian<X extends Tensors>(
  * The Hessian of `fn(input)`, one element: all second derivatives, of shape [...input, ...input]. One backward pass for
  * each element of the input. Throws when `fn` returns more than one element or the input is not of a float dtype.
  */
-export function hessian(
-  fn: (x: Tensor) => Tensor,
-  input: Tensor,
-  { createGraph = false }: DerivativeOptions = {},
-): Tensor {
+export function hessian(fn: (x: Tensor) => Tensor, input: Tensor, options: DerivativeOptions = {}): Tensor {
+  const createGraph = createsGraph('hessian', options);
   if (!(input instanceof Tensor)) fail('hessian', 'input must be a tensor', show(input));
   const { xs, ys } = callOn('hessian', fn as (...xs: Tensor[]) => Tensor, input, createGraph);
   const y = onlyScalar('hessian', ys);

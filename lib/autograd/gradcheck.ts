@@ -1,6 +1,7 @@
 import { fail, show } from '../errors.js';
 import { tidy } from '../memory.js';
 import { tensor, zerosLike } from '../ops/create.js';
+import { checkOptions, withDefaults } from '../options.js';
 import { Sfc32 } from '../sfc32.js';
 import { formatShape, type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
@@ -32,7 +33,9 @@ interface Settings extends Required<GradcheckOptions> {
 }
 
 function settingsOf(op: string, options: GradcheckOptions): Settings {
-  const settings = { op, eps: 1e-5, atol: 1e-6, rtol: 1e-4, seed: 0, samples: Number.POSITIVE_INFINITY, ...options };
+  const defaults = { eps: 1e-5, atol: 1e-6, rtol: 1e-4, seed: 0, samples: Number.POSITIVE_INFINITY };
+  checkOptions(op, options, Object.keys(defaults) as (keyof typeof defaults)[]);
+  const settings = { op, ...withDefaults(defaults, options) };
   for (const name of ['eps', 'atol', 'rtol', 'samples'] as const) {
     const value = settings[name];
     if (typeof value !== 'number' || !(value >= 0) || (value === 0 && name !== 'atol' && name !== 'rtol')) {

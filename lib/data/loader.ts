@@ -1,6 +1,9 @@
 import { runIn } from '../context.js';
 import { fail, show } from '../errors.js';
 import { tidy } from '../memory.js';
+import { randomWord } from '../ops/make/philox.js';
+import { checkFlag, checkOptions } from '../options.js';
+import { defaultGenerator } from '../random.js';
 import { checkInteger } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import type { Dataset } from './dataset.js';
@@ -12,7 +15,10 @@ export interface DataLoaderOptions {
   readonly batchSize?: number;
   /** Draw a new order for every epoch. Default false: the order of the data set. */
   readonly shuffle?: boolean;
-  /** Fixes the orders of all epochs; a whole number from 0 to 2^53 - 1. Default 0. */
+  /**
+   * Fixes the orders of all epochs; a whole number from 0 to 2^53 - 1. Default, where there is something to shuffle: drawn
+   * from the default generator, which manualSeed() seeds; the field `seed` tells it.
+   */
   readonly seed?: number;
   /** Leave out the last batch where it is smaller than the others. Default false. */
   readonly dropLast?: boolean;
@@ -23,6 +29,12 @@ export interface DataLoaderOptions {
 }
 
 type Batch = Tensor[] | Promise<Tensor[]>;
+
+/** A seed of 53 bits from the default generator. */
+function drawnSeed(): number {
+  const stream = defaultGenerator.take(2);
+  return (randomWord(stream, 0) >>> 11) * 2 ** 32 + randomWord(stream, 1);
+}
 
 function isPromise(value: unknown): value is Promise<unknown> {
   return typeof (value as { then?: unknown } | null)?.then === 'function';
@@ -55,7 +67,8 @@ export class DataLoader {
   readonly #transform: DataLoaderOptions['transform'];
 
   constructor(dataset: Dataset, options: DataLoaderOptions = {}) {
-    const { batchSize = 1, shuffle = false, seed = 0, dropLast = false, prefetch = 2, transform } = options;
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'seed', 'dropLast', 'prefetch', 'transform']);
+    const { batchSize = 1, shuffle = false, dropLast = false, prefetch = 2, transform } = options;
     if (typeof dataset?.batch !== 'function')
       fail('DataLoader', 'a data set with size and batch() was expected', show(dataset));
     if (transform !== undefined && typeof transform !== 'function') {
@@ -64,11 +77,12 @@ export class DataLoader {
     checkInteger('DataLoader', "the data set's size", dataset.size);
     this.dataset = dataset;
     this.batchSize = checkInteger('DataLoader', 'batchSize', batchSize, 1);
-    this.seed = checkInteger('DataLoader', 'seed', seed);
     this.prefetch = checkInteger('DataLoader', 'prefetch', prefetch, 0, 1000);
-    this.shuffle = shuffle;
-    this.dropLast = dropLast;
+    this.shuffle = checkFlag('DataLoader', 'shuffle', shuffle);
+    this.dropLast = checkFlag('DataLoader', 'dropLast', dropLast);
     this.#transform = transform;
+    // Drawn last: a call that fails, or that shuffles nothing, leaves the generator as it was.
+    this.seed = checkInteger('DataLoader', 'seed', options.seed ?? (this.shuffle ? drawnSeed() : 0));
   }
 
   /** Batches of one epoch. */

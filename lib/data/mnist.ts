@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fail } from '../errors.js';
 import { type IdxArray, readIdx } from '../io/idx.js';
+import { checkOptions } from '../options.js';
 import type { ImageSplits, LabelledImages } from './images.js';
 import { dataFolders } from './places.js';
 
@@ -34,6 +35,7 @@ function locate(folder: string, name: string): string | undefined {
  * `$ATHANOR_DATA/mnist`, then the user's cache, `$XDG_CACHE_HOME/athanor/mnist` or `~/.cache/athanor/mnist`.
  */
 export function mnistPlaces(options: MnistOptions = {}): MnistPlace[] {
+  checkOptions('mnistPlaces', options, ['data']);
   return dataFolders('mnist', options.data).map((folder) => ({
     folder,
     missing: NAMES.filter((name) => locate(folder, name) === undefined).map((name) => `${name}.gz`),
@@ -85,6 +87,7 @@ async function loadSplit(folder: string, files: { images: string; labels: string
  * @throws AthanorError when the files are not found (it says where it looked), broken, or do not belong together
  */
 export async function loadMnist(options: MnistOptions = {}): Promise<ImageSplits> {
+  checkOptions('loadMnist', options, ['data']);
   const places = mnistPlaces(options);
   const found = places.find(({ missing }) => missing.length === 0);
   if (found === undefined) {

@@ -3,6 +3,7 @@ import * as os from 'node:os';
 import type { DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkInteger } from '../shape.js';
 import { type Cache, caches } from './caches.js';
 import { overheads } from './overhead.js';
@@ -102,6 +103,8 @@ function workingSets(all: readonly Cache[], threads: number): readonly [MemoryLe
  */
 export async function measureMachine(options: MeasureOptions = {}): Promise<Machine> {
   const { isa, threads } = native.info();
+  checkOptions('measureMachine', options, ['threads', 'quick']);
+  checkFlag('measureMachine', 'quick', options.quick ?? false);
   const { quick = false, threads: counts = threadCounts(threads) } = options;
   if (!Array.isArray(counts) || counts.length === 0) fail('measureMachine', 'threads must list counts', show(counts));
   for (const n of counts) checkInteger('measureMachine', 'a thread count', n, 1, 1024);

@@ -3,6 +3,7 @@ import { context, runIn } from '../context.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
 import { watchForwards } from '../nn/scopes.js';
+import { checkOptions } from '../options.js';
 import { synchronize } from '../read.js';
 import { type ChromeTrace, chromeTrace } from './chrome.js';
 import { computeKind, type Machine, measureMachine } from './machine.js';
@@ -86,7 +87,7 @@ export class Profile {
 
   /** The report as text: one line for each entry of {@link layers}, in their order or by time. */
   table(options: { readonly sort?: 'order' | 'time' } = {}): string {
-    const { sort = 'order' } = options;
+    const { sort = 'order' } = checkOptions('table', options, ['sort']);
     if (sort !== 'order' && sort !== 'time') fail('table', 'sort must be "order" or "time"', show(sort));
     const list = sort === 'order' ? this.layers : [...this.layers].sort((a, b) => b.seconds - a.seconds);
     const head = [
@@ -196,7 +197,7 @@ function layersOf(machine: Machine, calls: readonly CallRecord[]): LayerProfile[
  */
 export async function profile(fn: () => unknown, options: ProfileOptions = {}): Promise<Profile> {
   if (typeof fn !== 'function') fail('profile', 'a function was expected', show(fn));
-  const { warmup = 0 } = options;
+  const { warmup = 0 } = checkOptions('profile', options, ['warmup', 'machine']);
   if (!Number.isInteger(warmup) || warmup < 0)
     fail('profile', 'warmup must be a whole number, 0 or more', show(warmup));
   if (running) fail('profile', 'another profile is being taken; wait for it', 'its calls cannot be told from these');

@@ -1,5 +1,6 @@
 // The roofline analysis: the least time that a piece of work can take on a machine, and what bounds it.
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import type { Machine } from './machine.js';
 import { type Roofs, roofsOf, type Situation } from './roofs.js';
 
@@ -12,6 +13,8 @@ export interface RooflineOptions extends Situation {
   /** What {@link measureMachine} found, or two roofs in FLOP/s and bytes/s. */
   readonly machine: Machine | Roofs;
 }
+
+const known = ['flops', 'bytes', 'machine', 'kind', 'threads', 'workingSet', 'written'] as const;
 
 /** The least time of a piece of work, and why. */
 export interface Roofline {
@@ -61,7 +64,7 @@ function checkSituation({ written, workingSet, threads, kind }: Situation): void
  * Source: S. Williams, A. Waterman, D. Patterson, "Roofline: an insightful visual performance model", CACM 52(4), 2009.
  */
 export function roofline(options: RooflineOptions): Roofline {
-  if (typeof options !== 'object' || options === null) fail('roofline', 'an object was expected', show(options));
+  checkOptions('roofline', options, known);
   const { flops, bytes, machine, ...situation } = options;
   checkAmount('flops', flops, 'none');
   checkAmount('bytes', bytes, 'none');

@@ -2,6 +2,7 @@
 import { noGrad } from '../autograd/modes.js';
 import { fail, show } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
+import { checkOptions } from '../options.js';
 import { Tensor } from '../tensor.js';
 import type { Machine } from './machine.js';
 import { type LayerProfile, profile, thisMachine } from './profile.js';
@@ -94,6 +95,7 @@ export async function batchSweep(
     fail('batchSweep', 'a module was expected', show(model));
   }
   if (typeof inputOf !== 'function') fail('batchSweep', 'a function that makes the input was expected', show(inputOf));
+  checkOptions('batchSweep', options, ['batches', 'machine']);
   const batches = checkBatches(options.batches ?? [1, 4, 16, 64, 256]);
   const machine = options.machine ?? (await thisMachine());
   const found = new Map<string, LayerProfile & { points: (LayerProfile & { batch: number })[] }>();

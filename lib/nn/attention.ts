@@ -7,7 +7,7 @@ import { split } from '../ops/split.js';
 import type { Generator } from '../random.js';
 import { formatShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-import { checkCount, checkFlag, checkNumber, checkOptions } from './check.js';
+import { checkCount, checkFlag, checkNumber, checkOptions, withDefaults } from './check.js';
 import { formatArguments } from './format.js';
 import { type InitOptions, xavierUniform_, zeros_ } from './init.js';
 import { type LayerOptions, layerOptions, newParameter } from './layer.js';
@@ -81,7 +81,7 @@ export class MultiheadAttention extends Module<
     if (embedDim % numHeads !== 0) {
       fail(name, 'embedDim must be a multiple of numHeads', `${embedDim} and ${numHeads}`);
     }
-    const { dropout: p, bias, batchFirst } = { ...defaults, ...options };
+    const { dropout: p, bias, batchFirst } = withDefaults(defaults, options);
     this.dropout = checkNumber(name, 'dropout', p, 0, 1);
     this.batchFirst = checkFlag(name, 'batchFirst', batchFirst);
     const { dtype, device, generator } = options;
@@ -172,7 +172,10 @@ export class MultiheadAttention extends Module<
     options: AttendOptions = {},
   ): [output: Tensor, weights: Tensor | null] {
     checkOptions('MultiheadAttention', options, Object.keys(callDefaults) as (keyof AttendOptions)[]);
-    const { needWeights, averageAttnWeights, isCausal } = { ...callDefaults, ...options };
+    const { needWeights, averageAttnWeights, isCausal } = withDefaults(callDefaults, options);
+    for (const [what, flag] of Object.entries({ needWeights, averageAttnWeights, isCausal })) {
+      checkFlag('MultiheadAttention', what, flag);
+    }
     const inputs = this.batched([query, key, value]);
     const [N, L] = inputs[0].shape;
     const S = inputs[1].shape[1];

@@ -4,19 +4,7 @@ import { checkDType, type DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { checkInteger } from '../shape.js';
 
-/** Throws unless `options` is an object that has none but the `known` keys. */
-export function checkOptions<T extends object>(layer: string, options: T, known: readonly (keyof T)[]): T {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    fail(layer, 'options must be an object', show(options));
-  }
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key as keyof T)) {
-      const all = known.length === 0 ? 'there are none' : `known ones are ${known.join(', ')}`;
-      fail(layer, `there is no option ${key}; ${all}`, show((options as Record<string, unknown>)[key]));
-    }
-  }
-  return options;
-}
+export { checkFlag, checkOptions, withDefaults } from '../options.js';
 
 /** One positive whole number. */
 export function checkCount(layer: string, what: string, value: unknown): number {
@@ -35,12 +23,6 @@ export function checkNumber(layer: string, what: string, value: unknown, min = -
   const range =
     min === -Infinity && max === Infinity ? '' : max === Infinity ? ` of ${min} or more` : ` from ${min} to ${max}`;
   return fail(layer, `${what} must be a number${range}`, show(value));
-}
-
-/** true or false. */
-export function checkFlag(layer: string, what: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value;
-  return fail(layer, `${what} must be true or false`, show(value));
 }
 
 /** One of some names. */

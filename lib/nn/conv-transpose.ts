@@ -38,6 +38,12 @@ abstract class ConvTranspose extends ConvLayer {
     }
   }
 
+  /** @internal How the kernel moves. */
+  protected sweep(): ConvTransposeOptions<never> {
+    const { stride, padding, outputPadding, dilation, groups } = this;
+    return { stride, padding, outputPadding, dilation, groups } as object as ConvTransposeOptions<never>;
+  }
+
   protected ownOptions(): Readonly<Record<string, unknown>> {
     return { padding: this.padding, outputPadding: this.outputPadding };
   }
@@ -60,7 +66,7 @@ export class ConvTranspose1d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return convTranspose1d(x, this.weight, this.bias, this as object as ConvTransposeOptions<never>);
+    return convTranspose1d(x, this.weight, this.bias, this.sweep());
   }
 }
 
@@ -76,6 +82,6 @@ export class ConvTranspose2d extends ConvTranspose {
   }
 
   forward(x: Tensor): Tensor {
-    return convTranspose2d(x, this.weight, this.bias, this as object as ConvTransposeOptions<never>);
+    return convTranspose2d(x, this.weight, this.bias, this.sweep());
   }
 }

@@ -111,6 +111,12 @@ abstract class Conv extends ConvLayer {
     }
   }
 
+  /** @internal How the kernel moves, and what comes last. */
+  protected sweep(): ConvOptions<never> {
+    const { stride, padding, dilation, groups, activation } = this;
+    return { stride, padding, dilation, groups, activation } as object as ConvOptions<never>;
+  }
+
   protected ownOptions(): Readonly<Record<string, unknown>> {
     const { padding, activation } = this;
     return { padding, activation };
@@ -129,7 +135,7 @@ export class Conv1d extends Conv {
   }
 
   forward(x: Tensor): Tensor {
-    return preparedConv1d(x, this.weight, this.bias, this as object as ConvOptions<never>, this);
+    return preparedConv1d(x, this.weight, this.bias, this.sweep(), { packs: this.packs });
   }
 }
 
@@ -154,6 +160,6 @@ export class Conv2d extends Conv {
   /** `then`: what follows in the same pass over memory. */
   forward(x: Tensor, then: Conv2dFollowing = {}): Tensor {
     const prepared = { packs: this.packs, residual: then.residual, activation: then.activation };
-    return preparedConv2d(x, this.weight, this.bias, this as object as ConvOptions<never>, prepared);
+    return preparedConv2d(x, this.weight, this.bias, this.sweep(), prepared);
   }
 }

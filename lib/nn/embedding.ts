@@ -11,8 +11,8 @@ import type { Parameter } from './parameter.js';
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends LayerOptions {
-  /** A row that starts at 0 and gets no gradient: what filled-up positions point at. Negative: from the end. */
-  readonly paddingIdx?: number;
+  /** A row that starts at 0 and gets no gradient: what filled-up positions point at. Negative: from the end. Default null: none. */
+  readonly paddingIdx?: number | null;
 }
 
 /** A table of vectors looked up by index: integers of shape [...] become [..., embeddingDim]. */
@@ -32,8 +32,8 @@ export class Embedding extends Module {
     checkOptions('Embedding', options, ['paddingIdx', ...layerOptions]);
     checkCount('Embedding', 'numEmbeddings', numEmbeddings);
     checkCount('Embedding', 'embeddingDim', embeddingDim);
-    const { paddingIdx } = options;
-    if (paddingIdx === undefined) {
+    const { paddingIdx = null } = options;
+    if (paddingIdx === null) {
       this.paddingIdx = null;
     } else {
       checkInteger('Embedding', 'paddingIdx', paddingIdx, -numEmbeddings, numEmbeddings - 1);
@@ -52,7 +52,7 @@ export class Embedding extends Module {
   }
 
   forward(indices: Tensor): Tensor {
-    return embedding(this.weight, indices, { paddingIdx: this.paddingIdx ?? undefined });
+    return embedding(this.weight, indices, { paddingIdx: this.paddingIdx });
   }
 
   override extraRepr(): string {

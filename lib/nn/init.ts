@@ -2,7 +2,7 @@
 import { withModes } from '../context.js';
 import { fail, show } from '../errors.js';
 import { normal, uniform } from '../ops/random.js';
-import type { Generator } from '../random.js';
+import { checkGenerator, type Generator } from '../random.js';
 import { formatShape, numel } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { checkName, checkNumber, checkOptions } from './check.js';
@@ -40,6 +40,7 @@ export function uniform_(
   const { low = 0, high = 1, generator } = checkOptions('uniform_', options, ['low', 'high', 'generator']);
   checkNumber('uniform_', 'low', low);
   checkNumber('uniform_', 'high', high, low);
+  checkGenerator('uniform_', generator);
   return write('uniform_', t, ({ shape, dtype }) => uniform(shape, { low, high, dtype, generator }));
 }
 
@@ -53,6 +54,7 @@ export function normal_(
   const { mean = 0, std = 1, generator } = checkOptions('normal_', options, ['mean', 'std', 'generator']);
   checkNumber('normal_', 'mean', mean);
   checkNumber('normal_', 'std', std, 0);
+  checkGenerator('normal_', generator);
   return write('normal_', t, ({ shape, dtype }) => normal(shape, { mean, std, dtype, generator }));
 }
 

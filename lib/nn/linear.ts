@@ -61,7 +61,7 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return preparedLinear(x, this.weight, this.bias, this, this.packs);
+    return preparedLinear(x, this.weight, this.bias, { activation: this.activation }, this.packs);
   }
 
   override extraRepr(): string {

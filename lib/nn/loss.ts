@@ -66,7 +66,8 @@ export class CrossEntropyLoss extends ClassLoss {
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
-    return crossEntropy(input, target, this);
+    const { reduction, weight, ignoreIndex, labelSmoothing } = this;
+    return crossEntropy(input, target, { reduction, weight, ignoreIndex, labelSmoothing });
   }
 
   override extraRepr(): string {
@@ -86,7 +87,8 @@ export class NLLLoss extends ClassLoss {
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
-    return nllLoss(input, target, this);
+    const { reduction, weight, ignoreIndex } = this;
+    return nllLoss(input, target, { reduction, weight, ignoreIndex });
   }
 }
 
@@ -98,7 +100,7 @@ export class MSELoss extends Loss {
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
-    return mseLoss(input, target, this);
+    return mseLoss(input, target, { reduction: this.reduction });
   }
 }
 
@@ -110,7 +112,7 @@ export class L1Loss extends Loss {
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
-    return l1Loss(input, target, this);
+    return l1Loss(input, target, { reduction: this.reduction });
   }
 }
 
@@ -132,6 +134,7 @@ export class BCEWithLogitsLoss extends Loss {
   }
 
   forward(input: Tensor, target: Tensor): Tensor {
-    return binaryCrossEntropyWithLogits(input, target, this);
+    const { reduction, weight, posWeight } = this;
+    return binaryCrossEntropyWithLogits(input, target, { reduction, weight, posWeight });
   }
 }

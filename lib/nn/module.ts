@@ -4,6 +4,7 @@ import { checkDevice, devices } from '../device.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import type { StateDict } from '../named.js';
+import { checkFlag, checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { formatModule } from './format.js';
 import { allModules, allState, childrenOf, stateOf, unique } from './members.js';
@@ -136,7 +137,8 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    * with nothing changed, listing every missing and unexpected name and every tensor of another shape.
    */
   loadStateDict(dict: StateDict, options: { readonly strict?: boolean } = {}): LoadReport {
-    return loadState(this, dict, options.strict ?? true);
+    const { strict = true } = checkOptions('loadStateDict', options, ['strict']);
+    return loadState(this, dict, checkFlag('loadStateDict', 'strict', strict));
   }
 
   /**

@@ -4,7 +4,7 @@ import { fail, show } from '../errors.js';
 import { batchNorm, layerNorm, rmsNorm } from '../ops/norm.js';
 import { formatShape, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-import { checkCount, checkFlag, checkFloat, checkNumber, checkOptions } from './check.js';
+import { checkCount, checkFlag, checkFloat, checkNumber, checkOptions, withDefaults } from './check.js';
 import { formatArguments } from './format.js';
 import { ones_, zeros_ } from './init.js';
 import { type LayerOptions, layerOptions, newBuffer, newParameter } from './layer.js';
@@ -60,7 +60,7 @@ abstract class BatchNorm extends Module {
     super();
     const { name } = new.target;
     checkOptions(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'activation', ...layerOptions]);
-    const { eps, momentum, affine, trackRunningStats, activation } = { ...defaults, ...options };
+    const { eps, momentum, affine, trackRunningStats, activation } = withDefaults(defaults, options);
     const shape = [checkCount(name, 'numFeatures', numFeatures)];
     this.eps = checkNumber(name, 'eps', eps, 0);
     this.momentum = momentum === null ? null : checkNumber(name, 'momentum', momentum, 0, 1);

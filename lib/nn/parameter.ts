@@ -2,6 +2,7 @@
 import { withModes } from '../context.js';
 import { fail, show } from '../errors.js';
 import { keep } from '../memory.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { Tensor } from '../tensor.js';
 
 /** A tensor that a module learns: a leaf that requires grad unless it is frozen. Made by {@link parameter}. */
@@ -31,12 +32,14 @@ export function adopt<T extends Tensor>(op: string, kind: Kind<T>, t: Tensor): T
  * float tensor.
  */
 export function parameter(t: Tensor, options: { readonly requiresGrad?: boolean } = {}): Parameter {
+  const { requiresGrad = true } = checkOptions('parameter', options, ['requiresGrad']);
+  checkFlag('parameter', 'requiresGrad', requiresGrad);
   const out = adopt('parameter', Parameter, t);
   if (!out.isFloat) {
     out.dispose();
     fail('parameter', 'only float tensors can be learnt; use nn.buffer() for others', out.describe());
   }
-  out.requiresGrad = options.requiresGrad ?? true;
+  out.requiresGrad = requiresGrad;
   return out;
 }
 
@@ -46,7 +49,9 @@ export function parameter(t: Tensor, options: { readonly requiresGrad?: boolean 
  * dict.
  */
 export function buffer(t: Tensor, options: { readonly persistent?: boolean } = {}): Buffer {
+  const { persistent = true } = checkOptions('buffer', options, ['persistent']);
+  checkFlag('buffer', 'persistent', persistent);
   const out = adopt('buffer', Buffer, t);
-  out.persistent = options.persistent ?? true;
+  out.persistent = persistent;
   return out;
 }

@@ -60,7 +60,8 @@ export class MaxPool2d extends Pool {
   }
 
   forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize as Pair, this as object as MaxPoolOptions);
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    return maxPool2d(x, kernelSize as Pair, { stride, padding, dilation, ceilMode } as MaxPoolOptions);
   }
 
   protected ownOptions(): Readonly<Record<string, unknown>> {
@@ -85,7 +86,9 @@ export class AvgPool2d extends Pool {
   }
 
   forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernelSize as Pair, this as object as AvgPoolOptions);
+    const { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = this;
+    const how = { stride, padding, ceilMode, countIncludePad, divisorOverride };
+    return avgPool2d(x, kernelSize as Pair, how as AvgPoolOptions);
   }
 
   protected ownOptions(): Readonly<Record<string, unknown>> {

@@ -5,7 +5,7 @@ import { concat, stack } from '../ops/join.js';
 import type { Generator } from '../random.js';
 import { formatShape, type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-import { checkCount, checkFlag, checkNumber, checkOptions } from './check.js';
+import { checkCount, checkFlag, checkNumber, checkOptions, withDefaults } from './check.js';
 import { formatArguments } from './format.js';
 import { type InitOptions, uniform_ } from './init.js';
 import { type LayerOptions, layerOptions, newParameter } from './layer.js';
@@ -84,7 +84,10 @@ const camel = (...parts: readonly string[]) =>
  * Stacked recurrent layers. `State` is what is handed from step to step. Parameters are fields by PyTorch's names in
  * camelCase: `weightIhL0` (weight_ih_l0), `biasHhL1Reverse` (bias_hh_l1_reverse).
  */
-export abstract class Recurrent<State> extends Module<[x: Tensor, state?: State], [output: Tensor, state: State]> {
+export abstract class Recurrent<State> extends Module<
+  [x: Tensor, state?: State | null],
+  [output: Tensor, state: State]
+> {
   readonly numLayers: number;
   readonly bias: boolean;
   readonly batchFirst: boolean;
@@ -103,7 +106,7 @@ export abstract class Recurrent<State> extends Module<[x: Tensor, state?: State]
     super();
     const { name } = new.target;
     checkOptions(name, options, [...Object.keys(defaults), ...layerOptions, ...known] as never);
-    const { numLayers, bias, batchFirst, dropout: p, bidirectional } = { ...defaults, ...options };
+    const { numLayers, bias, batchFirst, dropout: p, bidirectional } = withDefaults(defaults, options);
     checkCount(name, 'inputSize', inputSize);
     checkCount(name, 'hiddenSize', hiddenSize);
     this.numLayers = checkCount(name, 'numLayers', numLayers);
@@ -167,9 +170,9 @@ export abstract class Recurrent<State> extends Module<[x: Tensor, state?: State]
   /**
    * The outputs of the last layer for every step, [T, N, directions hiddenSize], and the last state. `x` is
    * [T, N, inputSize] ([N, T, inputSize] with `batchFirst`), or one sequence [T, inputSize] whose results have no N.
-   * `state`: each of its tensors [numLayers directions, N, hiddenSize]; default: zeros. Throws for other shapes.
+   * `state`: each of its tensors [numLayers directions, N, hiddenSize]; default, as null: zeros. Throws for other shapes.
    */
-  forward(x: Tensor, state?: State): [output: Tensor, state: State] {
+  forward(x: Tensor, state?: State | null): [output: Tensor, state: State] {
     const { name } = this.constructor;
     const { inputSize, directions, numLayers, hiddenSize } = this;
     const fits = (x?.ndim === 2 || x?.ndim === 3) && x.shape[x.ndim - 1] === inputSize;
@@ -181,7 +184,7 @@ export abstract class Recurrent<State> extends Module<[x: Tensor, state?: State]
     if (walked.shape[0] === 0) fail(name, 'a sequence has at least one step', formatShape(x.shape));
     const rows = walked.shape[1];
     const shape = [numLayers * directions, ...(single ? [] : [rows]), hiddenSize];
-    const initial = state === undefined ? null : this.unpack(state);
+    const initial = state === undefined || state === null ? null : this.unpack(state);
     const given = initial?.map((t, i) => {
       const checked = checkState(name, this.stateNames[i], t, shape, x);
       return single ? checked.unsqueeze(1) : checked;

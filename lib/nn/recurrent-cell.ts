@@ -28,7 +28,7 @@ export interface RNNCellOptions extends RecurrentCellOptions {
 
 const forward = { reverse: false };
 
-abstract class Cell<State> extends Module<[x: Tensor, state?: State], State> {
+abstract class Cell<State> extends Module<[x: Tensor, state?: State | null], State> {
   /** [gates hiddenSize, inputSize] */
   readonly weightIh: Parameter;
   /** [gates hiddenSize, hiddenSize] */
@@ -66,7 +66,7 @@ abstract class Cell<State> extends Module<[x: Tensor, state?: State], State> {
   }
 
   /** @internal x as a sequence of one step, states as [N, hidden] or 0, and how to undo that. */
-  protected begin(x: Tensor, names: readonly string[], states: readonly Tensor[] | undefined) {
+  protected begin(x: Tensor, names: readonly string[], states: readonly Tensor[] | null) {
     const { name } = this.constructor;
     const { inputSize, hiddenSize } = this;
     const fits = (x?.ndim === 1 || x?.ndim === 2) && x.shape[x.ndim - 1] === inputSize;
@@ -74,7 +74,7 @@ abstract class Cell<State> extends Module<[x: Tensor, state?: State], State> {
     const single = x.ndim === 1;
     const shape = single ? [hiddenSize] : [x.shape[0], hiddenSize];
     const given = names.map((what, i) => {
-      if (states === undefined) return 0;
+      if (states === null) return 0;
       const state = checkState(name, what, states[i], shape, x);
       return single ? state.unsqueeze(0) : state;
     });
@@ -96,8 +96,8 @@ export class RNNCell extends Cell<Tensor> {
     this.nonlinearity = checkName('RNNCell', 'nonlinearity', options.nonlinearity ?? 'tanh', ['tanh', 'relu']);
   }
 
-  forward(x: Tensor, h?: Tensor): Tensor {
-    const { step, given, end } = this.begin(x, ['h'], h === undefined ? h : [h]);
+  forward(x: Tensor, h?: Tensor | null): Tensor {
+    const { step, given, end } = this.begin(x, ['h'], h === undefined || h === null ? null : [h]);
     const { nonlinearity } = this;
     return end(rnnSteps(shareOf(step, this), this.weightHh, given[0], { ...forward, nonlinearity }));
   }
@@ -109,8 +109,8 @@ export class LSTMCell extends Cell<readonly [h: Tensor, c: Tensor]> {
     super(inputSize, hiddenSize, options, 4);
   }
 
-  forward(x: Tensor, state?: readonly [h: Tensor, c: Tensor]): readonly [h: Tensor, c: Tensor] {
-    if (state !== undefined && (!Array.isArray(state) || state.length !== 2)) {
+  forward(x: Tensor, state: readonly [h: Tensor, c: Tensor] | null = null): readonly [h: Tensor, c: Tensor] {
+    if (state !== null && (!Array.isArray(state) || state.length !== 2)) {
       fail('LSTMCell', 'the state must be [h, c]', show(state));
     }
     const { step, given, end } = this.begin(x, ['h', 'c'], state);
@@ -125,8 +125,8 @@ export class GRUCell extends Cell<Tensor> {
     super(inputSize, hiddenSize, options, 3);
   }
 
-  forward(x: Tensor, h?: Tensor): Tensor {
-    const { step, given, end } = this.begin(x, ['h'], h === undefined ? h : [h]);
+  forward(x: Tensor, h?: Tensor | null): Tensor {
+    const { step, given, end } = this.begin(x, ['h'], h === undefined || h === null ? null : [h]);
     const { weightIh, biasIh, weightHh, biasHh } = this;
     return end(gruSteps(linear(step, weightIh, biasIh), weightHh, biasHh ?? 0, given[0], forward));
   }

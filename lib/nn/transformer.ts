@@ -1,7 +1,7 @@
 import { gelu, relu } from '../ops/activation.js';
 import type { Tensor } from '../tensor.js';
 import { type AttendOptions, MultiheadAttention } from './attention.js';
-import { checkCount, checkFlag, checkName, checkNumber, checkOptions } from './check.js';
+import { checkCount, checkFlag, checkName, checkNumber, checkOptions, withDefaults } from './check.js';
 import { Dropout } from './dropout.js';
 import { formatArguments } from './format.js';
 import { type LayerOptions, layerOptions } from './layer.js';
@@ -75,10 +75,10 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, options?: Enco
     const name = 'TransformerEncoderLayer';
     const known = Object.keys(defaults) as (keyof typeof defaults)[];
     checkOptions(name, options, [...known, ...layerOptions]);
-    const { dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias } = {
-      ...defaults,
-      ...options,
-    };
+    const { dimFeedforward, dropout, activation, layerNormEps, batchFirst, normFirst, bias } = withDefaults(
+      defaults,
+      options,
+    );
     checkCount(name, 'dModel', dModel);
     checkCount(name, 'nhead', nhead);
     checkCount(name, 'dimFeedforward', dimFeedforward);
@@ -99,12 +99,7 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, options?: Enco
   }
 
   private attend(x: Tensor, { srcMask, srcKeyPaddingMask, isCausal }: EncodeOptions): Tensor {
-    const how: AttendOptions = {
-      attnMask: srcMask ?? null,
-      keyPaddingMask: srcKeyPaddingMask ?? null,
-      isCausal: isCausal ?? false,
-      needWeights: false,
-    };
+    const how: AttendOptions = { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, isCausal, needWeights: false };
     return this.dropout1.forward(this.selfAttn.forward(x, x, x, how)[0]);
   }
 
@@ -116,7 +111,9 @@ export class TransformerEncoderLayer extends Module<[src: Tensor, options?: Enco
 
   /** The output for `src` [T, N, dModel] ([N, T, dModel] with `batchFirst`; N may be absent), of the same shape. */
   forward(src: Tensor, options: EncodeOptions = {}): Tensor {
-    checkOptions('TransformerEncoderLayer', options, ['srcMask', 'srcKeyPaddingMask', 'isCausal']);
+    const name = 'TransformerEncoderLayer';
+    checkOptions(name, options, ['srcMask', 'srcKeyPaddingMask', 'isCausal']);
+    checkFlag(name, 'isCausal', options.isCausal ?? false);
     if (this.normFirst) {
       const x = src.add(this.attend(this.norm1.forward(src), options));
       return x.add(this.feed(this.norm2.forward(x)));

@@ -2,9 +2,9 @@
 import type { Op } from '../define.js';
 import { apply } from '../dispatch.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { gradient, reluGradOp, sigmoidGradOp, sigmoidRef, tanhGradOp } from './activation-rows.js';
-import { checkObject } from './axes.js';
 import { elementwiseRow, type Unary, unary } from './make/elementwise.js';
 import { normalBelowRef } from './make/normal.js';
 import { accepted } from './make/operands.js';
@@ -136,7 +136,7 @@ export interface GeluOptions {
  * Integers are computed in float32. Throws when `approximate` is neither `none` nor `tanh`.
  */
 export function gelu(x: Tensor, options: GeluOptions = {}): Tensor {
-  checkObject('gelu', options);
+  checkOptions('gelu', options, ['approximate']);
   const { approximate = 'none' } = options;
   if (approximate !== 'none' && approximate !== 'tanh') {
     fail('gelu', 'approximate must be none or tanh', show(approximate));
@@ -182,7 +182,7 @@ const leakyReluOp = elementwiseRow<Slope>('leakyRelu', ['x'], {
  * negativeSlope. Integers are computed in float32. Throws when negativeSlope is not a number.
  */
 export function leakyRelu(x: Tensor, options: Partial<Slope> = {}): Tensor {
-  checkObject('leakyRelu', options);
+  checkOptions('leakyRelu', options, ['negativeSlope']);
   const negativeSlope = checkNumber('leakyRelu', 'negativeSlope', options.negativeSlope ?? 0.01);
   return apply(leakyReluOp, [accepted('leakyRelu', 'floats', x)], { negativeSlope });
 }
@@ -213,7 +213,7 @@ const eluOp = elementwiseRow<Alpha>('elu', ['x'], {
  * 2015). Its gradient at 0 is alpha. Integers are computed in float32. Throws when alpha is not a number.
  */
 export function elu(x: Tensor, options: Partial<Alpha> = {}): Tensor {
-  checkObject('elu', options);
+  checkOptions('elu', options, ['alpha']);
   const alpha = checkNumber('elu', 'alpha', options.alpha ?? 1);
   return apply(eluOp, [accepted('elu', 'floats', x)], { alpha });
 }
@@ -231,7 +231,7 @@ const softplusOp = elementwiseRow<Beta>('softplus', ['x'], {
  * Integers are computed in float32. Throws unless beta is above 0.
  */
 export function softplus(x: Tensor, options: Partial<Beta> = {}): Tensor {
-  checkObject('softplus', options);
+  checkOptions('softplus', options, ['beta']);
   const beta = checkNumber('softplus', 'beta', options.beta ?? 1);
   if (!(beta > 0) || beta === Infinity) fail('softplus', 'beta must be a number above 0', show(beta));
   return apply(softplusOp, [accepted('softplus', 'floats', x)], { beta });

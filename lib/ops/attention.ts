@@ -1,10 +1,11 @@
 import { applyAll, type Operand } from '../dispatch.js';
 import { fail, show } from '../errors.js';
+import { checkFlag, checkOptions } from '../options.js';
 import type { Generator } from '../random.js';
 import { formatShape, numel, type Shape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { attentionOp, packedAttentionOp, type Scores, upToOwn } from './attention-rows.js';
-import { checkFlag, checkObject, checkTensor } from './axes.js';
+import { checkTensor } from './axes.js';
 import { dropout } from './dropout.js';
 import { checkDTypes } from './make/operands.js';
 import { matmul } from './matmul.js';
@@ -19,7 +20,7 @@ export interface AttentionOptions {
   readonly isCausal?: boolean;
   /** The probability with which a weight is dropped; callers pass 0 when they do not train. Default 0. */
   readonly dropoutP?: number;
-  /** Factor of the scores. Default 1 / √E. */
+  /** Factor of the scores. Default 1 / √E (1 for E = 0, where all scores are 0). */
   readonly scale?: number;
   /** For dropout; default: the default generator, which manualSeed() seeds. */
   readonly generator?: Generator;
@@ -31,8 +32,8 @@ interface Checked extends Scores {
 }
 
 function checkedOptions(op: string, options: AttentionOptions, width: number): Checked {
-  checkObject(op, options);
-  const { attnMask = null, isCausal = false, dropoutP = 0, scale = 1 / Math.sqrt(width) } = options;
+  checkOptions(op, options, ['attnMask', 'isCausal', 'dropoutP', 'scale', 'generator']);
+  const { attnMask = null, isCausal = false, dropoutP = 0, scale = 1 / Math.sqrt(Math.max(width, 1)) } = options;
   if (!(typeof dropoutP === 'number' && dropoutP >= 0 && dropoutP <= 1)) {
     fail(op, 'dropoutP must be a number from 0 to 1', show(dropoutP));
   }

@@ -2,6 +2,7 @@
 import type { Cost, Meta, RefArray } from '../define.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkAxes, checkAxis, formatShape, numel, reducedShape, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
 
@@ -28,20 +29,18 @@ export function asFloat(x: Tensor): Tensor {
   return x.isFloat ? x : x.cast('float32');
 }
 
-/** Throws unless what was given, trailing options mostly, is an object. */
-export function checkObject(op: string, given: unknown, what = 'options'): void {
-  if (typeof given !== 'object' || given === null) fail(op, `${what} must be an object`, show(given));
-}
-
-/** A true or false option. Throws for anything else. */
-export function checkFlag(op: string, what: string, value: unknown): boolean {
-  return typeof value === 'boolean' ? value : fail(op, `${what} must be true or false`, show(value));
-}
+const keepDimsAlone = ['keepDims'] as const;
 
 /** The attributes of a reduction from a caller's arguments. Throws for what is no axis or no option. */
-export function axesOf(op: string, x: Tensor, axis: number | readonly number[] | undefined, options: KeepDims): Axes {
+export function axesOf<O extends KeepDims>(
+  op: string,
+  x: Tensor,
+  axis: number | readonly number[] | undefined,
+  options: O,
+  known: readonly (keyof O & string)[] = keepDimsAlone,
+): Axes {
   checkTensor(op, x);
-  checkObject(op, options);
+  checkOptions(op, options, known);
   return {
     axes: checkAxes(op, axis, x.ndim),
     keepDims: checkFlag(op, 'keepDims', options.keepDims ?? false),

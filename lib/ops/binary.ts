@@ -187,7 +187,7 @@ function inPlace(
   if (!fits(result, a.dtype)) {
     fail(name, `the result is ${result} and does not fit the target`, `${a.describe()} and ${describe(b)}`);
   }
-  applyInto(op, [a, b instanceof Tensor ? b.cast(a.dtype) : b], [a], undefined);
+  applyInto(op, [a, b instanceof Tensor ? b.cast(a.dtype) : b], [a], undefined, name);
   return a;
 }
 

@@ -313,8 +313,15 @@ function batched(op: Op<ClassLoss>, x: Tensor, labels: Tensor, weight: Operand, 
   return out.reshape([]);
 }
 
-function attrsOf(op: string, options: CrossEntropyOptions): ClassLoss {
-  const reduction = checkReduction(op, options);
+const classLossOptions = ['reduction', 'weight', 'ignoreIndex'] as const;
+const crossEntropyOptions = [...classLossOptions, 'labelSmoothing'] as const;
+
+function attrsOf<O extends CrossEntropyOptions>(
+  op: string,
+  options: O,
+  known: readonly (keyof O & string)[],
+): ClassLoss {
+  const reduction = checkReduction(op, options, known);
   const { ignoreIndex = -100, labelSmoothing = 0 } = options;
   checkInteger(op, 'ignoreIndex', ignoreIndex, -2147483648, 2147483647);
   if (typeof labelSmoothing !== 'number' || !(labelSmoothing >= 0 && labelSmoothing <= 1)) {
@@ -343,7 +350,7 @@ function withProbabilities(x: Tensor, target: Tensor, weight: Operand, { reducti
  * with its position. Source: torch.nn.functional.cross_entropy.
  */
 export function crossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const attrs = attrsOf('crossEntropy', options);
+  const attrs = attrsOf('crossEntropy', options, crossEntropyOptions);
   const scores = asFloat(checkTensor('crossEntropy', x));
   const weight = checkWeight('crossEntropy', options.weight, scores);
   checkTensor('crossEntropy', labels, 'labels');
@@ -360,7 +367,7 @@ export function crossEntropy(x: Tensor, labels: Tensor, options: CrossEntropyOpt
  * the next sync point and is named with its position. Source: torch.nn.functional.nll_loss.
  */
 export function nllLoss(x: Tensor, labels: Tensor, options: ClassLossOptions = {}): Tensor {
-  const attrs = attrsOf('nllLoss', { ...options, labelSmoothing: 0 });
+  const attrs = attrsOf('nllLoss', options, classLossOptions);
   const scores = asFloat(checkTensor('nllLoss', x));
   const weight = checkWeight('nllLoss', options.weight, scores);
   return batched(nllLossOp, scores, checkLabels('nllLoss', labels, x), weight, attrs);

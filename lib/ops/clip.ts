@@ -1,4 +1,5 @@
 // What gradient clipping needs: a norm over many tensors, and their scaling by a limit on it.
+import { calledAs } from '../callsite.js';
 import { defineOp, type Meta } from '../define.js';
 import { apply, applyInto } from '../dispatch.js';
 import { dtypes } from '../dtype.js';
@@ -46,7 +47,7 @@ const totalNormOp = defineOp<{ p: number }>({
 
 /** @internal (sum of |x|^p over all elements of all tensors)^(1/p), or the largest |x| for an infinite p: a scalar. */
 export function totalNorm(tensors: readonly Tensor[], p: number): Tensor {
-  return apply(totalNormOp, tensors, { p });
+  return calledAs('clipGradNorm_', 'totalNorm', () => apply(totalNormOp, tensors, { p }));
 }
 
 interface Limit {
@@ -76,5 +77,5 @@ const clipScaleOp = defineOp<Limit>({
 
 /** @internal Multiplies the tensors by min(1, limit / (norm + 1e-6)), in place. */
 export function clipScale_(norm: Tensor, tensors: readonly Tensor[], attrs: Limit): void {
-  applyInto(clipScaleOp, [norm, ...tensors], tensors, attrs);
+  applyInto(clipScaleOp, [norm, ...tensors], tensors, attrs, 'clipGradNorm_');
 }

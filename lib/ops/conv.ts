@@ -1,9 +1,10 @@
 // Convolutions, as PyTorch names them: cross-correlations, the kernel is not flipped.
 import { promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { checkInteger } from '../shape.js';
 import type { Tensor } from '../tensor.js';
-import { asFloat, checkObject, checkTensor } from './axes.js';
+import { asFloat, checkTensor } from './axes.js';
 import { applyConv2dPack, applyFusedConv2d } from './conv-fused.js';
 import { applyConv2d, applyConvTranspose2d, convShape, convTransposeShape, type Sweep } from './conv-rows.js';
 import { packedOf } from './packed.js';
@@ -78,8 +79,18 @@ function paddings(
   return [...before, ...before];
 }
 
-function sweepOf(op: string, axes: number, weight: Tensor, options: ConvOptions<Sizes>): Sweep {
-  checkObject(op, options);
+const sweepOptions = ['stride', 'padding', 'dilation', 'groups'] as const;
+const convOptions = [...sweepOptions, 'activation'] as const;
+const transposeOptions = [...sweepOptions, 'outputPadding'] as const;
+
+function sweepOf<O extends ConvOptions<Sizes>>(
+  op: string,
+  axes: number,
+  weight: Tensor,
+  options: O,
+  known: readonly (keyof O & string)[],
+): Sweep {
+  checkOptions(op, options, known);
   const stride = sizes(op, 'stride', options.stride, axes, 1, 1);
   const dilation = sizes(op, 'dilation', options.dilation, axes, 1, 1);
   const padding = paddings(op, options.padding, weight.shape.slice(-axes), stride, dilation);
@@ -151,7 +162,7 @@ export function preparedConv2d(
   prepared: Prepared,
 ): Tensor {
   const [input, ...rest] = floats('conv2d', x, weight, bias);
-  const sweep = sweepOf('conv2d', 2, weight, options);
+  const sweep = sweepOf('conv2d', 2, weight, options, convOptions);
   const relu = prepared.activation === 'relu' || endsWithRelu('conv2d', options);
   const residual = prepared.residual && checkTensor('conv2d', prepared.residual, 'residual');
   // What was cast to another dtype is not the weight that is kept.
@@ -178,7 +189,7 @@ export function preparedConv1d(
   { packs }: Pick<Prepared, 'packs'>,
 ): Tensor {
   const [input, kernel, ...rest] = floats('conv1d', x, weight, bias);
-  const sweep = sweepOf('conv1d', 1, weight, options);
+  const sweep = sweepOf('conv1d', 1, weight, options, convOptions);
   const relu = endsWithRelu('conv1d', options);
   return batched(input, 1, (batch) => {
     convShape('conv1d', batch.shape, kernel.shape, rest[0]?.shape, sweep);
@@ -202,7 +213,10 @@ export function convTranspose2d(
 ): Tensor {
   const op = 'convTranspose2d';
   const [input, ...rest] = floats(op, x, weight, bias);
-  const sweep = { ...sweepOf(op, 2, weight, options), outputPadding: outputPaddingOf(op, 2, options) };
+  const sweep = {
+    ...sweepOf(op, 2, weight, options, transposeOptions),
+    outputPadding: outputPaddingOf(op, 2, options),
+  };
   return batched(input, 2, (batch) => applyConvTranspose2d([batch, ...rest], sweep));
 }
 
@@ -218,7 +232,10 @@ export function convTranspose1d(
 ): Tensor {
   const op = 'convTranspose1d';
   const [input, kernel, ...rest] = floats(op, x, weight, bias);
-  const sweep = { ...sweepOf(op, 1, weight, options), outputPadding: outputPaddingOf(op, 1, options) };
+  const sweep = {
+    ...sweepOf(op, 1, weight, options, transposeOptions),
+    outputPadding: outputPaddingOf(op, 1, options),
+  };
   const wide = { ...along(sweep), outputPadding: [0, ...sweep.outputPadding] };
   return batched(input, 1, (batch) => {
     convTransposeShape(op, batch.shape, kernel.shape, rest[0]?.shape, sweep);

@@ -1,3 +1,4 @@
+import { calledAs } from '../callsite.js';
 import { defineOp } from '../define.js';
 import { checkDevice, devices } from '../device.js';
 import { apply, applyInto } from '../dispatch.js';
@@ -91,13 +92,15 @@ export function fill_(x: Tensor, value: number): Tensor {
   checkTensor('fill_', x);
   if (typeof value !== 'number') fail('fill_', 'value must be a number', show(value));
   checkFits('fill_', value, x.dtype);
-  applyInto(fillOp, [], [x], { shape: x.shape, dtype: x.dtype, value });
+  applyInto(fillOp, [], [x], { shape: x.shape, dtype: x.dtype, value }, 'fill_');
   return x;
 }
 
 /** Sets every element of `x` to 0, in place. Throws as {@link fill_} does. */
 export function zero_(x: Tensor): Tensor {
-  return fill_(x, 0);
+  checkTensor('zero_', x);
+  applyInto(fillOp, [], [x], { shape: x.shape, dtype: x.dtype, value: 0 }, 'zero_');
+  return x;
 }
 
 /**
@@ -107,8 +110,9 @@ export function zero_(x: Tensor): Tensor {
 export function copy_(x: Tensor, source: Tensor): Tensor {
   checkTensor('copy_', x);
   checkTensor('copy_', source, 'source');
-  const from = sameShape(x.shape, source.shape) ? source : source.expand(x.shape);
-  applyInto(copyOp, [from], [x], { dtype: x.dtype });
+  const spread = () => source.expand(x.shape);
+  const from = sameShape(x.shape, source.shape) ? source : calledAs('copy_', 'expand', spread);
+  applyInto(copyOp, [from], [x], { dtype: x.dtype }, 'copy_');
   return x;
 }
 

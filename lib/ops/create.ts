@@ -4,10 +4,11 @@ import { checkDevice } from '../device.js';
 import { checkDType, checkFits, type DType, dtypes, hostArray, type TypedArray } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkInteger, checkShape, contiguousStrides, formatShape, maxDims, numel, type Shape } from '../shape.js';
 import { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';
-import { checkObject, checkTensor } from './axes.js';
+import { checkTensor } from './axes.js';
 import { filled } from './copy.js';
 
 /** What a tensor can be made from: a number, nested arrays of one shape, or a typed array. */
@@ -32,10 +33,19 @@ export function finish(op: string, t: Tensor, options: TensorOptions): Tensor {
   return t;
 }
 
-/** @internal Checks the options that all makers have in common; returns the dtype. */
-export function checkOptions(op: string, options: TensorOptions, otherwise: DType): DType {
-  checkObject(op, options);
+/** @internal The keys of {@link TensorOptions}. */
+export const tensorOptions = ['dtype', 'device', 'requiresGrad'] as const;
+
+/** @internal Checks the options of a maker, which has those that all have and perhaps more; returns the dtype. */
+export function dtypeOf<O extends TensorOptions>(
+  op: string,
+  options: O,
+  otherwise: DType,
+  known: readonly (keyof O & string)[] = tensorOptions,
+): DType {
+  checkOptions(op, options, known);
   checkDevice(op, options.device);
+  if (options.requiresGrad !== undefined) checkFlag(op, 'requiresGrad', options.requiresGrad);
   return options.dtype === undefined ? otherwise : checkDType(op, options.dtype);
 }
 
@@ -117,7 +127,7 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
     fail('tensor', 'the data is a tensor already; use clone(), detach() or cast()', data.describe());
   const own = typedDType(data);
   if (own !== undefined) {
-    const dtype = checkOptions('tensor', options, own);
+    const dtype = dtypeOf('tensor', options, own, [...tensorOptions, 'shape']);
     const array = data as TypedArray;
     checkAttached('tensor', array);
     const shape = options.shape === undefined ? [array.length] : [...checkShape('tensor', options.shape)];
@@ -134,7 +144,10 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
   if (nested.length > maxDims) fail('tensor', `a tensor has at most ${maxDims} dimensions`, 'deeper nested arrays');
   let first: unknown = data;
   while (Array.isArray(first)) first = first[0];
-  const dtype = checkOptions('tensor', options, typeof first === 'boolean' ? 'bool' : 'float32');
+  const dtype = dtypeOf('tensor', options, typeof first === 'boolean' ? 'bool' : 'float32', [
+    ...tensorOptions,
+    'shape',
+  ]);
   const array = hostArray('tensor', written(dtype), numel(nested));
   fillFrom(array, data, nested, dtype);
   const t = converted(upload('tensor', array, nested, written(dtype)), dtype);
@@ -143,7 +156,7 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
 
 /** A tensor of this shape with `value` everywhere; float32 unless said otherwise. Throws when the dtype cannot hold it. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const dtype = checkOptions('full', options, 'float32');
+  const dtype = dtypeOf('full', options, 'float32');
   if (typeof value !== 'number') fail('full', 'value must be a number', show(value));
   checkFits('full', value, dtype);
   return finish('full', filled([...checkShape('full', shape)], value, dtype), options);
@@ -151,26 +164,28 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
 
 /** A tensor of zeros; float32 unless said otherwise. */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  const dtype = checkOptions('zeros', options, 'float32');
+  const dtype = dtypeOf('zeros', options, 'float32');
   return finish('zeros', filled([...checkShape('zeros', shape)], 0, dtype), options);
 }
 
 /** A tensor of ones; float32 unless said otherwise. */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  const dtype = checkOptions('ones', options, 'float32');
+  const dtype = dtypeOf('ones', options, 'float32');
   return finish('ones', filled([...checkShape('ones', shape)], 1, dtype), options);
 }
 
 /** Zeros in the shape and dtype of `like`. */
 export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
   checkTensor('zerosLike', like, 'like');
-  return zeros(like.shape, { dtype: like.dtype, ...options });
+  const dtype = dtypeOf('zerosLike', options, like.dtype);
+  return finish('zerosLike', filled([...like.shape], 0, dtype), options);
 }
 
 /** Ones in the shape and dtype of `like`. */
 export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
   checkTensor('onesLike', like, 'like');
-  return ones(like.shape, { dtype: like.dtype, ...options });
+  const dtype = dtypeOf('onesLike', options, like.dtype);
+  return finish('onesLike', filled([...like.shape], 1, dtype), options);
 }
 
 /**
@@ -179,13 +194,13 @@ export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
  * do not fit an integer dtype.
  */
 export function arange(start: number, end?: number, options: TensorOptions & { readonly step?: number } = {}): Tensor {
-  checkObject('arange', options);
+  checkOptions('arange', options, [...tensorOptions, 'step']);
   const [from, to, step] = end === undefined ? [0, start, options.step ?? 1] : [start, end, options.step ?? 1];
   if (![from, to, step].every(Number.isFinite) || step === 0) {
     fail('arange', 'start, end and step must be finite and step not 0', `${from}, ${to}, ${step}`);
   }
   const whole = [from, to, step].every(Number.isInteger);
-  const dtype = checkOptions('arange', options, whole ? 'int32' : 'float32');
+  const dtype = dtypeOf('arange', options, whole ? 'int32' : 'float32', [...tensorOptions, 'step']);
   const n = Math.max(0, Math.ceil((to - from) / step));
   const array = hostArray('arange', written(dtype), n);
   for (let i = 0; i < n; i++) array[i] = checkFits('arange', from + i * step, dtype);
@@ -197,7 +212,7 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
  * are not finite and on elements that do not fit an integer dtype.
  */
 export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
-  const dtype = checkOptions('linspace', options, 'float32');
+  const dtype = dtypeOf('linspace', options, 'float32');
   checkInteger('linspace', 'count', count);
   if (!Number.isFinite(start) || !Number.isFinite(end)) fail('linspace', 'ends must be finite', `${start} to ${end}`);
   const array = hostArray('linspace', written(dtype), count);
@@ -214,7 +229,7 @@ export function linspace(start: number, end: number, count: number, options: Ten
 
 /** The identity matrix of `rows` x `columns` (default: square); float32 unless said otherwise. */
 export function eye(rows: number, columns = rows, options: TensorOptions = {}): Tensor {
-  const dtype = checkOptions('eye', options, 'float32');
+  const dtype = dtypeOf('eye', options, 'float32');
   checkInteger('eye', 'rows', rows);
   checkInteger('eye', 'columns', columns);
   const array = hostArray('eye', written(dtype), rows * columns);

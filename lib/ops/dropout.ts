@@ -1,9 +1,10 @@
 import { defineOp, type Op } from '../define.js';
 import { apply } from '../dispatch.js';
 import { fail, show } from '../errors.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkGenerator, type Generator, type GeneratorState } from '../random.js';
 import type { Tensor } from '../tensor.js';
-import { asFloat, checkFlag, checkObject, checkTensor, costPerElement } from './axes.js';
+import { asFloat, checkTensor, costPerElement } from './axes.js';
 import { checkDTypes } from './make/operands.js';
 import { packStream, randomWord } from './make/philox.js';
 
@@ -42,7 +43,7 @@ export interface DropoutOptions {
  */
 export function dropout(x: Tensor, options: DropoutOptions = {}): Tensor {
   checkTensor('dropout', x);
-  checkObject('dropout', options);
+  checkOptions('dropout', options, ['p', 'training', 'generator']);
   const { p = 0.5, training = true } = options;
   const generator = checkGenerator('dropout', options.generator);
   if (!(typeof p === 'number' && p >= 0 && p <= 1)) fail('dropout', 'p must be a number from 0 to 1', show(p));

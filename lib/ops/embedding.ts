@@ -1,5 +1,7 @@
+import { calledAs } from '../callsite.js';
 import { context } from '../context.js';
 import { fail } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { checkInteger, formatShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkTensor } from './axes.js';
@@ -9,8 +11,8 @@ import { where } from './where.js';
 
 /** How embedding() looks up. */
 export interface EmbeddingOptions {
-  /** A row that no gradient reaches, such as that of a filler token; negative counts from the end. */
-  readonly paddingIdx?: number;
+  /** A row that no gradient reaches, such as that of a filler token; negative counts from the end. Default null: none. */
+  readonly paddingIdx?: number | null;
 }
 
 /**
@@ -20,12 +22,12 @@ export interface EmbeddingOptions {
 export function embedding(weight: Tensor, index: Indices, options: EmbeddingOptions = {}): Tensor {
   checkTensor('embedding', weight, 'weight');
   if (weight.ndim !== 2) fail('embedding', 'weight must be a matrix [rows, columns]', formatShape(weight.shape));
-  const { paddingIdx } = options;
+  const { paddingIdx = null } = checkOptions('embedding', options, ['paddingIdx']);
   const rows = weight.shape[0];
-  if (paddingIdx !== undefined) checkInteger('embedding', 'paddingIdx', paddingIdx, -rows, rows - 1);
+  if (paddingIdx !== null) checkInteger('embedding', 'paddingIdx', paddingIdx, -rows, rows - 1);
   const rowsOf = asIndices('embedding', index);
-  const out = indexSelect(weight, 0, rowsOf);
-  if (paddingIdx === undefined || !out.requiresGrad || !context().grad) return out;
+  const out = calledAs('embedding', 'indexSelect', () => indexSelect(weight, 0, rowsOf));
+  if (paddingIdx === null || !out.requiresGrad || !context().grad) return out;
   const padding = rowsOf.eq(paddingIdx < 0 ? paddingIdx + rows : paddingIdx).unsqueeze(-1);
   return where(padding, out.detach(), out);
 }

@@ -5,6 +5,7 @@ import { defineOp, type Meta, type RefArray } from '../define.js';
 import { apply, applyInto } from '../dispatch.js';
 import { checkDType, type DType } from '../dtype.js';
 import { fail } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { checkAxis, checkInteger, formatShape, maxDims, numel, type Shape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkTensor } from './axes.js';
@@ -157,7 +158,7 @@ export function scatterAdd_(x: Tensor, axis: number, index: Tensor, src: Tensor)
 
 /** Adds into x's own memory. A src in that memory would change while it is read. */
 function addInto(op: typeof scatterAddOp, x: Tensor, [, index, src]: Tensor[], attrs: Axis): void {
-  applyInto(op, [x, index, src.storage === x.storage ? src.clone() : src], [x], attrs);
+  applyInto(op, [x, index, src.storage === x.storage ? src.clone() : src], [x], attrs, `${op.name}_`);
 }
 
 // ---- indexSelect and indexAdd: an index for each row
@@ -280,6 +281,7 @@ const oneHotOp = defineOp<{ classes: number; dtype: DType }>({
  * otherwise. Throws for indices that are not int32 or uint8; the result fails when one is not in [0, classes).
  */
 export function oneHot(index: Tensor, classes: number, options: { readonly dtype?: DType } = {}): Tensor {
+  checkOptions('oneHot', options, ['dtype']);
   const dtype = checkDType('oneHot', options.dtype ?? 'float32');
   return apply(oneHotOp, [asIndices('oneHot', index)], { classes: checkInteger('oneHot', 'classes', classes), dtype });
 }

@@ -1,7 +1,7 @@
 // Linear layers.
 import { apply } from '../dispatch.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { checkObject } from './axes.js';
 import {
   checkActivation,
   type LinearActivation,
@@ -10,7 +10,7 @@ import {
   linearPackedOp,
   linearPackOp,
 } from './linear-rows.js';
-import { delivered, meet, type ProductOptions } from './matmul-rows.js';
+import { delivered, meet, type ProductOptions, productOptions } from './matmul-rows.js';
 import { packedOf } from './packed.js';
 
 /** Options of {@link linear}. */
@@ -18,6 +18,8 @@ export interface LinearFunctionOptions extends ProductOptions {
   /** Comes last, in the same pass over memory. Default null: nothing does. */
   readonly activation?: LinearActivation | null;
 }
+
+const known = [...productOptions, 'activation'] as const;
 
 /**
  * A linear layer: y = activation(x W^T + bias) for x [..., in], weight [out, in] and bias [out] (may be absent): [..., out].
@@ -36,7 +38,7 @@ export function preparedLinear(
   options: LinearFunctionOptions,
   packs: boolean,
 ): Tensor {
-  checkObject('linear', options);
+  checkOptions('linear', options, known);
   const operands = meet('linear', bias ? [x, weight, bias] : [x, weight], ['x', 'weight', 'bias']);
   const activation = checkActivation('linear', options.activation ?? null);
   return delivered('linear', computed(weight, operands, activation, packs), options);

@@ -83,7 +83,7 @@ export function binaryCrossEntropyWithLogits(
   options: BinaryCrossEntropyOptions = {},
 ): Tensor {
   const op = 'binaryCrossEntropyWithLogits';
-  const reduction = checkReduction(op, options);
+  const reduction = checkReduction(op, options, ['reduction', 'weight', 'posWeight']);
   const [a, y] = pair(op, x, target);
   const posWeight = factors(op, 'posWeight', options.posWeight, x);
   const weight = factors(op, 'weight', options.weight, x);

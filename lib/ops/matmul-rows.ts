@@ -28,6 +28,9 @@ export interface ProductOptions {
   readonly outDtype?: DType;
 }
 
+/** The keys of {@link ProductOptions}. */
+export const productOptions = ['outDtype'] as const;
+
 /** A product in the dtype that was asked for. */
 export function delivered(op: string, out: Tensor, { outDtype }: ProductOptions): Tensor {
   return outDtype === undefined ? out : out.cast(checkDType(op, outDtype));

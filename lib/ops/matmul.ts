@@ -1,8 +1,9 @@
 // Matrix products. Operands are read as they lie: a transposed view costs no copy.
 import { fail } from '../errors.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { checkObject, checkTensor } from './axes.js';
-import { checkInner, delivered, meet, type ProductOptions, product, shapes } from './matmul-rows.js';
+import { checkTensor } from './axes.js';
+import { checkInner, delivered, meet, type ProductOptions, product, productOptions, shapes } from './matmul-rows.js';
 
 /**
  * The matrix product of `a` [..., M, K] and `b` [..., K, N]: out [..., M, N] with out[i, j] = sum over k of a[i, k] b[k, j].
@@ -13,11 +14,15 @@ import { checkInner, delivered, meet, type ProductOptions, product, shapes } fro
  * alone is bfloat16. Source: torch.matmul.
  */
 export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
-  checkObject('matmul', options);
-  const [x, y] = meet('matmul', [a, b], ['a', 'b']);
-  checkInner('matmul', x.shape, y.shape);
+  return productOf('matmul', a, b, options);
+}
+
+function productOf(op: string, a: Tensor, b: Tensor, options: ProductOptions): Tensor {
+  checkOptions(op, options, productOptions);
+  const [x, y] = meet(op, [a, b], ['a', 'b']);
+  checkInner(op, x.shape, y.shape);
   const [row, column] = [x.ndim === 1, y.ndim === 1];
-  const out = delivered('matmul', product(row ? x.unsqueeze(0) : x, column ? y.unsqueeze(1) : y), options);
+  const out = delivered(op, product(row ? x.unsqueeze(0) : x, column ? y.unsqueeze(1) : y), options);
   if (row) return column ? out.reshape([]) : out.squeeze(-2);
   return column ? out.squeeze(-1) : out;
 }
@@ -38,7 +43,7 @@ function checkRanks(op: string, a: Tensor, b: Tensor, ranks: readonly [number, n
  */
 export function dot(a: Tensor, b: Tensor): Tensor {
   checkRanks('dot', a, b, [1, 1]);
-  return matmul(a, b);
+  return productOf('dot', a, b, {});
 }
 
 /** The outer product of two vectors: out [M, N] with out[i, j] = a[i] b[j]. Throws when an operand is no vector. */
@@ -52,13 +57,13 @@ export function outer(a: Tensor, b: Tensor): Tensor {
 /** The product of a matrix [M, K] and a vector [K]: a vector [M]. Throws when ranks or inner sizes differ from that. */
 export function mv(a: Tensor, b: Tensor): Tensor {
   checkRanks('mv', a, b, [2, 1]);
-  return matmul(a, b);
+  return productOf('mv', a, b, {});
 }
 
 /** The product of two matrices [M, K] and [K, N]: a matrix [M, N]. Throws when ranks or inner sizes differ from that. */
 export function mm(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
   checkRanks('mm', a, b, [2, 2]);
-  return matmul(a, b, options);
+  return productOf('mm', a, b, options);
 }
 
 /**
@@ -68,5 +73,5 @@ export function mm(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
 export function bmm(a: Tensor, b: Tensor, options: ProductOptions = {}): Tensor {
   checkRanks('bmm', a, b, [3, 3]);
   if (a.shape[0] !== b.shape[0]) fail('bmm', 'batch sizes differ', shapes(a.shape, b.shape));
-  return matmul(a, b, options);
+  return productOf('bmm', a, b, options);
 }

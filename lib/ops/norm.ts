@@ -2,9 +2,10 @@
 import { withModes } from '../context.js';
 import { apply, applyAll, type Operand } from '../dispatch.js';
 import { fail, show } from '../errors.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkInteger, formatShape, numel, type Shape, sameShape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-import { asFloat, checkFlag, checkObject, checkTensor } from './axes.js';
+import { asFloat, checkTensor } from './axes.js';
 import { firstOf } from './make/operands.js';
 import {
   batchNormAddOp,
@@ -110,7 +111,7 @@ export function batchNorm(
 ): Tensor {
   const op = 'batchNorm';
   checkTensor(op, x);
-  checkObject(op, options);
+  checkOptions(op, options, ['training', 'momentum', 'eps', 'activation', 'residual']);
   if (x.ndim < 2) fail(op, 'x must be [N, C, ...]', formatShape(x.shape));
   const input = asFloat(x);
   const channels = [x.shape[1]];
@@ -184,7 +185,7 @@ export function layerNorm(
 ): Tensor {
   const op = 'layerNorm';
   const sizes = lastSizes(op, x, normalizedShape);
-  checkObject(op, options);
+  checkOptions(op, options, ['eps']);
   const input = asFloat(x);
   const scale = parameter(op, 'weight', weight, sizes, input, 1);
   const shift = parameter(op, 'bias', bias, sizes, input, 0);
@@ -208,7 +209,7 @@ export function rmsNorm(
 ): Tensor {
   const op = 'rmsNorm';
   const sizes = lastSizes(op, x, normalizedShape);
-  checkObject(op, options);
+  checkOptions(op, options, ['eps']);
   const input = asFloat(x);
   const scale = parameter(op, 'weight', weight, sizes, input, 1);
   const eps = checkEps(op, options.eps ?? epsilons[input.dtype as keyof typeof epsilons]);
@@ -253,7 +254,7 @@ export function groupNorm(
 ): Tensor {
   const op = 'groupNorm';
   checkTensor(op, x);
-  checkObject(op, options);
+  checkOptions(op, options, ['eps']);
   if (x.ndim < 2) fail(op, 'x must be [N, C, ...]', formatShape(x.shape));
   checkInteger(op, 'numGroups', numGroups, 1);
   if (x.shape[1] % numGroups !== 0) {
@@ -275,7 +276,7 @@ export function instanceNorm(
 ): Tensor {
   const op = 'instanceNorm';
   checkTensor(op, x);
-  checkObject(op, options);
+  checkOptions(op, options, ['eps']);
   if (x.ndim < 3) fail(op, 'x must be [N, C, L, ...]', formatShape(x.shape));
   if (numel(x.shape.slice(2)) <= 1) fail(op, 'a channel must have more than one place', formatShape(x.shape));
   return normGroups(op, x, x.shape[1], weight, bias, options);

@@ -1,9 +1,10 @@
 // Making a tensor larger: by padding, or by repeating it. Composites over views, `place` and `indexSelect`.
 import { dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { checkAxis, checkInteger, checkShape, formatShape, numel, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
-import { checkObject, checkTensor } from './axes.js';
+import { checkTensor } from './axes.js';
 
 /** What pad() puts around a tensor. */
 export interface PadOptions {
@@ -70,7 +71,7 @@ function padByIndex(x: Tensor, mode: 'replicate' | 'reflect' | 'circular', befor
  */
 export function pad(x: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
   checkTensor('pad', x);
-  checkObject('pad', options);
+  checkOptions('pad', options, ['mode', 'value']);
   const { mode = 'constant', value = 0 } = options;
   if (!modes.includes(mode)) fail('pad', `mode must be one of ${modes.join(', ')}`, show(mode));
   if (typeof value !== 'number') fail('pad', 'value must be a number', show(value));

@@ -2,9 +2,10 @@
 import type { Op } from '../define.js';
 import { applyAll } from '../dispatch.js';
 import { fail, show } from '../errors.js';
+import { checkFlag, checkOptions } from '../options.js';
 import { checkInteger } from '../shape.js';
 import type { Tensor } from '../tensor.js';
-import { asFloat, checkFlag, checkObject, checkTensor } from './axes.js';
+import { asFloat, checkTensor } from './axes.js';
 import type { Pair } from './conv.js';
 import { adaptiveAvgPoolOp, avgPoolOp, maxPoolOp, type Windows } from './pool-rows.js';
 
@@ -38,8 +39,14 @@ function pair(op: string, what: string, value: Pair, min: number): number[] {
   return list.map((size) => checkInteger(op, what, size, min));
 }
 
-function windows(op: string, kernel: Pair, options: MaxPoolOptions & AvgPoolOptions): Windows {
-  checkObject(op, options);
+type PoolOptions = MaxPoolOptions & AvgPoolOptions;
+
+const windowOptions = ['stride', 'padding', 'ceilMode'] as const;
+const maxOptions = [...windowOptions, 'dilation'] as const;
+const avgOptions = [...windowOptions, 'countIncludePad', 'divisorOverride'] as const;
+
+function windows(op: string, kernel: Pair, options: PoolOptions, known: readonly (keyof PoolOptions)[]): Windows {
+  checkOptions(op, options, known);
   const size = pair(op, 'the window', kernel, 1);
   const padding = pair(op, 'padding', options.padding ?? 0, 0);
   size.forEach((k, d) => {
@@ -73,7 +80,7 @@ function pooled<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
  * Throws when the window does not fit, or padding is more than half of it. As PyTorch's `max_pool2d`.
  */
 export function maxPool2d(x: Tensor, kernel: Pair, options: MaxPoolOptions = {}): Tensor {
-  return pooled(maxPoolOp, x, windows('maxPool2d', kernel, options));
+  return pooled(maxPoolOp, x, windows('maxPool2d', kernel, options, maxOptions));
 }
 
 /**
@@ -81,7 +88,7 @@ export function maxPool2d(x: Tensor, kernel: Pair, options: MaxPoolOptions = {})
  * `avg_pool2d`.
  */
 export function avgPool2d(x: Tensor, kernel: Pair, options: AvgPoolOptions = {}): Tensor {
-  return pooled(avgPoolOp, x, windows('avgPool2d', kernel, options));
+  return pooled(avgPoolOp, x, windows('avgPool2d', kernel, options, avgOptions));
 }
 
 /**

@@ -4,11 +4,12 @@ import { defineOp, type Op, type Row } from '../define.js';
 import { apply } from '../dispatch.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { checkGenerator, type Generator, type GeneratorState } from '../random.js';
 import { checkInteger, checkShape, numel, type Shape } from '../shape.js';
 import { Tensor } from '../tensor.js';
-import { checkObject, costPerElement } from './axes.js';
-import { checkOptions, finish, type TensorOptions } from './create.js';
+import { costPerElement } from './axes.js';
+import { dtypeOf, finish, type TensorOptions, tensorOptions } from './create.js';
 import { packStream, randomBelow, randomWord } from './make/philox.js';
 
 /** How a random tensor is made. */
@@ -58,13 +59,21 @@ function fraction({ stream, dtype }: Drawn, i: number): number {
   return (high * 2 ** 26 + (randomWord(stream, 2 * i + 1) >>> 6)) / 2 ** 53;
 }
 
+const randomOptions = [...tensorOptions, 'generator'] as const;
+
 /** 32-bit words that a number takes. */
 const wordsOf = (dtype: DType) => (dtype === 'float64' ? 2 : 1);
 
 /** What all functions here have in common: shape, dtype, stream. */
-function prepare(op: string, shape: Shape, options: RandomOptions, fallback: DType, accepts = isFloat): Drawn {
+function prepare<O extends RandomOptions>(
+  op: string,
+  shape: Shape,
+  options: O,
+  known: readonly (keyof O & string)[],
+  accepts = isFloat,
+): Drawn {
   const checked = [...checkShape(op, shape)];
-  const dtype = checkOptions(op, options, fallback);
+  const dtype = dtypeOf(op, options, 'float32', known);
   const generator = checkGenerator(op, options.generator);
   if (!accepts(dtype)) fail(op, 'no numbers of this dtype are drawn', show(dtype));
   return { shape: checked, dtype, stream: generator.take(numel(checked) * wordsOf(dtype)) };
@@ -94,10 +103,12 @@ const uniformOp = drawing<Between>(
  * Throws when the bounds are not finite numbers in order, and for a dtype that is not a float.
  */
 export function uniform(shape: Shape, options: RandomOptions & Partial<Between> = {}): Tensor {
+  const known = [...randomOptions, 'low', 'high'] as const;
+  checkOptions('uniform', options, known);
   const low = checkFinite('uniform', 'low', options.low ?? 0);
   const high = checkFinite('uniform', 'high', options.high ?? 1);
   if (low > high) fail('uniform', 'low must not be above high', `${low} and ${high}`);
-  const drawn = prepare('uniform', shape, options, 'float32');
+  const drawn = prepare('uniform', shape, options, known);
   const largest = drawn.dtype === 'float32' ? 3.4028234663852886e38 : Number.MAX_VALUE;
   if (high - low > largest) fail('uniform', `high - low is beyond ${drawn.dtype}`, `${low} and ${high}`);
   return finish('uniform', apply(uniformOp, [], { ...drawn, low, high }), options);
@@ -105,7 +116,8 @@ export function uniform(shape: Shape, options: RandomOptions & Partial<Between> 
 
 /** A tensor of numbers drawn uniformly from [0, 1). Throws as {@link uniform} does. */
 export function rand(shape: Shape, options: RandomOptions = {}): Tensor {
-  return uniform(shape, options);
+  const drawn = prepare('rand', shape, options, randomOptions);
+  return finish('rand', apply(uniformOp, [], { ...drawn, low: 0, high: 1 }), options);
 }
 
 // ---- normal
@@ -150,15 +162,19 @@ const normalOp = drawing<Bell>(
  * or std is negative, and for a dtype that is not a float.
  */
 export function normal(shape: Shape, options: RandomOptions & Partial<Bell> = {}): Tensor {
+  const known = [...randomOptions, 'mean', 'std'] as const;
+  checkOptions('normal', options, known);
   const mean = checkFinite('normal', 'mean', options.mean ?? 0);
   const std = checkFinite('normal', 'std', options.std ?? 1);
   if (std < 0) fail('normal', 'std must not be negative', show(std));
-  return finish('normal', apply(normalOp, [], { ...prepare('normal', shape, options, 'float32'), mean, std }), options);
+  const drawn = prepare('normal', shape, options, known);
+  return finish('normal', apply(normalOp, [], { ...drawn, mean, std }), options);
 }
 
 /** A tensor of numbers drawn from the standard normal distribution. Throws as {@link normal} does. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
-  return normal(shape, options);
+  const drawn = prepare('randn', shape, options, randomOptions);
+  return finish('randn', apply(normalOp, [], { ...drawn, mean: 0, std: 1 }), options);
 }
 
 // ---- choices
@@ -181,15 +197,18 @@ export interface BernoulliOptions extends RandomOptions {
  * Throws when p is a number outside of [0, 1], or does not broadcast to the shape.
  */
 export function bernoulli(shape: Shape, options: BernoulliOptions = {}): Tensor {
-  const { p = 0.5, ...rest } = options;
+  const known = [...randomOptions, 'p'] as const;
+  const { p = 0.5, generator } = checkOptions('bernoulli', options, known);
   if (p instanceof Tensor) {
-    const dtype = checkOptions('bernoulli', rest, 'float32');
-    const chances = uniform(shape, { generator: rest.generator });
-    return finish('bernoulli', chances.lt(p.detach().expand(shape)).cast(dtype), rest);
+    const dtype = dtypeOf('bernoulli', options, 'float32', known);
+    checkShape('bernoulli', shape);
+    checkGenerator('bernoulli', generator);
+    const chances = rand(shape, { generator });
+    return finish('bernoulli', chances.lt(p.detach().expand(shape)).cast(dtype), options);
   }
   if (!(typeof p === 'number' && p >= 0 && p <= 1)) fail('bernoulli', 'p must be from 0 to 1', show(p));
-  const drawn = prepare('bernoulli', shape, rest, 'float32', () => true);
-  return finish('bernoulli', apply(bernoulliOp, [], { ...drawn, p }), rest);
+  const drawn = prepare('bernoulli', shape, options, known, () => true);
+  return finish('bernoulli', apply(bernoulliOp, [], { ...drawn, p }), options);
 }
 
 const randintOp = drawing<{ readonly low: number; readonly range: number }>(
@@ -212,7 +231,7 @@ const wholes: Readonly<Record<string, readonly [number, number]>> = {
  * unless low < high are whole numbers that the dtype holds, and for bool.
  */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
-  const dtype = checkOptions('randint', options, 'int32');
+  const dtype = dtypeOf('randint', options, 'int32', randomOptions);
   if (dtype === 'bool') fail('randint', 'no numbers of this dtype are drawn', show(dtype));
   const [least, most] = wholes[dtype];
   checkInteger('randint', 'low', low, least, most);
@@ -248,7 +267,7 @@ const permutationOp: Op<Drawn> = defineOp<Drawn>({
  */
 export function permutation(count: number, options: { readonly generator?: Generator } = {}): Tensor {
   checkInteger('permutation', 'count', count, 0, 2147483647);
-  checkObject('permutation', options);
+  checkOptions('permutation', options, ['generator']);
   const stream = checkGenerator('permutation', options.generator).take(count);
   return apply(permutationOp, [], { shape: [count], dtype: 'int32', stream });
 }

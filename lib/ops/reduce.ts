@@ -26,6 +26,8 @@ export interface SumOptions extends KeepDims {
   readonly dtype?: DType;
 }
 
+const sumOptions = ['keepDims', 'dtype'] as const;
+
 interface DTypes {
   /** The result's dtype. Default: the input's. */
   readonly result: (dtype: DType) => DType;
@@ -66,7 +68,7 @@ const sumOp = reduction('sum', total, {
  * booleans add up to int32, which wraps around; float32 elements are added up in float64 and rounded once. Throws when there is no such axis, or when one is named twice.
  */
 export function sum(x: Tensor, axis?: number | readonly number[], options: SumOptions = {}): Tensor {
-  const attrs = axesOf('sum', x, axis, options);
+  const attrs = axesOf('sum', x, axis, options, sumOptions);
   return apply(sumOp, [options.dtype === undefined ? x : x.cast(checkDType('sum', options.dtype))], attrs);
 }
 
@@ -132,7 +134,7 @@ const prodOp = reduction('prod', (values) => values.reduce((a, b) => a * b, 1), 
  * and booleans multiply to int32, which wraps around. Throws when there is no such axis, or when one is named twice.
  */
 export function prod(x: Tensor, axis?: number | readonly number[], options: SumOptions = {}): Tensor {
-  const attrs = axesOf('prod', x, axis, options);
+  const attrs = axesOf('prod', x, axis, options, sumOptions);
   return apply(prodOp, [options.dtype === undefined ? x : x.cast(checkDType('prod', options.dtype))], attrs);
 }
 

@@ -71,7 +71,7 @@ function corrected(
   axis: number | readonly number[] | undefined,
   options: VarianceOptions,
 ): Corrected {
-  const axes = axesOf(op, x, axis, options);
+  const axes = axesOf(op, x, axis, options, ['keepDims', 'correction']);
   const { correction = 1 } = options;
   if (!Number.isFinite(correction)) fail(op, 'correction must be a finite number', show(correction));
   return { ...axes, correction };
@@ -119,7 +119,7 @@ export interface NormOptions extends KeepDims {
  * 0. Integers are computed in float32. Throws when there is no such axis, or when p is no number.
  */
 export function norm(x: Tensor, axis?: number | readonly number[], options: NormOptions = {}): Tensor {
-  const attrs = axesOf('norm', x, axis, options);
+  const attrs = axesOf('norm', x, axis, options, ['keepDims', 'p']);
   const { p = 2 } = options;
   if (typeof p !== 'number' || Number.isNaN(p)) fail('norm', 'p must be a number', show(p));
   const values = asFloat(x);

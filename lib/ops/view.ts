@@ -3,6 +3,7 @@
 import { defineOp, type Layout, type RefArray } from '../define.js';
 import { apply } from '../dispatch.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import {
   checkAxes,
   checkAxis,
@@ -16,7 +17,7 @@ import {
   sameShape,
 } from '../shape.js';
 import type { Tensor } from '../tensor.js';
-import { checkObject, checkTensor } from './axes.js';
+import { checkTensor } from './axes.js';
 
 const free = () => ({ flops: 0, bytes: 0 });
 
@@ -277,7 +278,8 @@ function resolveRange(range: Range, size: number): { start: number; count: numbe
 export function slice(x: Tensor, ...ranges: (Range | undefined)[]): Tensor {
   checkTensor('slice', x);
   if (ranges.length > x.ndim) fail('slice', 'more ranges than axes', `${ranges.length} for ${formatShape(x.shape)}`);
-  for (const range of ranges) if (range !== undefined) checkObject('slice', range, 'a range');
+  for (const range of ranges)
+    if (range !== undefined) checkOptions('slice', range, ['start', 'end', 'step'], 'a range');
   const parts = x.shape.map((size, d) => resolveRange(ranges[d] ?? {}, size));
   return window(
     x,

@@ -3,6 +3,7 @@ import { defineOp, type Op } from '../define.js';
 import { apply, applyInto, type Operand } from '../dispatch.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { broadcastShapes, numel } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { checkTensor, costPerElement } from './axes.js';
@@ -116,11 +117,12 @@ export function clamp(x: Tensor, options: ClampOptions = {}): Tensor {
 /** {@link clamp} in the memory of x, which it returns. Throws for fractional bounds of whole numbers too. */
 export function clamp_(x: Tensor, options: ClampOptions): Tensor {
   accepted('clamp_', 'numbers', x);
-  applyInto(clampOp, [x], [x], boundsOf('clamp_', options));
+  applyInto(clampOp, [x], [x], boundsOf('clamp_', options), 'clamp_');
   return x;
 }
 
-function boundsOf(op: string, { min, max }: ClampOptions): Bounds {
+function boundsOf(op: string, options: ClampOptions): Bounds {
+  const { min, max } = checkOptions(op, options, ['min', 'max']);
   for (const bound of [min, max]) {
     if (bound === undefined) continue;
     if (typeof bound !== 'number' || Number.isNaN(bound)) fail(op, 'min and max must be numbers', show(bound));

@@ -1,14 +1,7 @@
 import { adamStep } from '../ops/optim.js';
+import { checkFlag } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import {
-  checkBetas,
-  checkFlag,
-  checkNumber,
-  type Learnable,
-  Optimizer,
-  type ParamGroup,
-  type ParamState,
-} from './optimizer.js';
+import { checkBetas, checkNumber, type Learnable, Optimizer, type ParamGroup, type ParamState } from './optimizer.js';
 
 /** Hyperparameters of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions {

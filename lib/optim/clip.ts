@@ -4,6 +4,7 @@ import { type DType, promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { clipScale_, totalNorm } from '../ops/clip.js';
 import { filled } from '../ops/copy.js';
+import { checkFlag, checkOptions } from '../options.js';
 import type { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';
 
@@ -45,7 +46,9 @@ export interface ClipGradNormOptions {
  */
 export function clipGradNorm_(params: Clippable, maxNorm: number, options: ClipGradNormOptions = {}): Tensor {
   const op = 'clipGradNorm_';
-  const { normType = 2, errorIfNonfinite = false } = options;
+  const known = ['normType', 'errorIfNonfinite'] as const;
+  const { normType = 2, errorIfNonfinite = false } = checkOptions(op, options, known);
+  checkFlag(op, 'errorIfNonfinite', errorIfNonfinite);
   if (typeof maxNorm !== 'number' || !(maxNorm >= 0)) fail(op, 'maxNorm must be a number, 0 or more', show(maxNorm));
   if (typeof normType !== 'number' || !(normType > 0)) fail(op, 'normType must be a positive number', show(normType));
   const groups = withModes({ grad: false, scope: null }, () => gradients(op, params));

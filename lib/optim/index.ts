@@ -4,6 +4,7 @@ export { Adam, type AdamOptions, AdamW } from './adam.js';
 export { type ClipGradNormOptions, type Clippable, clipGradNorm_, clipGradValue_ } from './clip.js';
 export { OneCycleLR, type OneCycleOptions } from './onecycle.js';
 export {
+  type AnyOptimizer,
   type GroupOptions,
   type Hyperparameters,
   type Learnable,
@@ -14,7 +15,6 @@ export {
 export { type PlateauOptions, type PlateauState, ReduceLROnPlateau } from './plateau.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export {
-  type AnyOptimizer,
   CosineAnnealingLR,
   ExponentialLR,
   LambdaLR,

@@ -1,7 +1,8 @@
 import { fail, show } from '../errors.js';
+import { checkFlag, checkOptions, withDefaults } from '../options.js';
 import { checkInteger } from '../shape.js';
-import { checkNumber } from './optimizer.js';
-import { type AnyOptimizer, LRScheduler } from './schedule.js';
+import { type AnyOptimizer, checkNumber } from './optimizer.js';
+import { LRScheduler } from './schedule.js';
 
 /** How OneCycleLR goes. */
 export interface OneCycleOptions {
@@ -43,7 +44,11 @@ export class OneCycleLR extends LRScheduler {
     const op = 'OneCycleLR';
     const rest = { pctStart: 0.3, annealStrategy: 'cos', divFactor: 25, finalDivFactor: 1e4 } as const;
     const momenta = { cycleMomentum: true, baseMomentum: 0.85, maxMomentum: 0.95 };
-    this.options = { ...rest, ...momenta, ...options };
+    const defaults = { ...rest, ...momenta };
+    const known = Object.keys(defaults) as (keyof typeof defaults)[];
+    checkOptions(op, options, ['maxLr', 'totalSteps', ...known]);
+    this.options = withDefaults(defaults, options);
+    checkFlag(op, 'cycleMomentum', this.options.cycleMomentum);
     const { maxLr, totalSteps, pctStart, annealStrategy, divFactor, finalDivFactor } = this.options;
     checkNumber(op, 'maxLr', maxLr);
     checkInteger(op, 'totalSteps', totalSteps, 1);

@@ -3,6 +3,7 @@ import type { DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { keep } from '../memory.js';
 import { filled } from '../ops/copy.js';
+import { checkFlag, checkOptions, withDefaults } from '../options.js';
 import { isContiguous, sameShape } from '../shape.js';
 import type { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';
@@ -67,13 +68,12 @@ function checkParam(op: string, p: unknown): Tensor {
 
 /** The defaults with what a caller gave in their place. Throws for a name that is not among them. */
 function merge<H extends object>(op: string, defaults: H, given: Partial<H>): H {
-  if (typeof given !== 'object' || given === null) fail(op, 'options must be an object', show(given));
-  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
-  const unknown = entries.find(([name]) => !(name in defaults));
-  if (unknown !== undefined)
-    fail(op, `no such option; there are ${Object.keys(defaults).join(', ')}`, show(unknown[0]));
-  return { ...defaults, ...Object.fromEntries(entries) };
+  checkOptions<Partial<H>>(op, given, Object.keys(defaults) as (keyof H & string)[]);
+  return withDefaults(defaults, given) as unknown as H;
 }
+
+/** Throws for wrong hyperparameters. As a method's type, which lets every optimizer pass for one of no particular kind. */
+type Check<H> = { check(op: string, values: H): void }['check'];
 
 function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === 'function';
@@ -83,7 +83,7 @@ function isIterable(value: unknown): value is Iterable<unknown> {
  * The base of all optimizers: holds groups of parameters and what is remembered of each, and updates those that have a
  * gradient in fused native steps. To write another one, extend it: give the names of its states and an `update`.
  */
-export abstract class Optimizer<H extends Hyperparameters> {
+export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
   /** The groups; their hyperparameters may be changed between steps. */
   readonly paramGroups: ParamGroup<H>[] = [];
   /** @internal */ readonly states = new Map<Tensor, ParamState>();
@@ -99,7 +99,7 @@ export abstract class Optimizer<H extends Hyperparameters> {
     params: Learnable<H>,
     defaults: H,
     options: Partial<H>,
-    private readonly check: (op: string, values: H) => void,
+    private readonly check: Check<H>,
   ) {
     const op = this.constructor.name;
     this.defaults = merge(op, defaults, options);
@@ -141,10 +141,10 @@ export abstract class Optimizer<H extends Hyperparameters> {
   }
 
   /** Names of the tensors that are remembered of each parameter of a group. */
-  protected abstract stateNames(group: ParamGroup<H>): readonly string[];
+  protected abstract stateNames(group: H): readonly string[];
 
   /** What a state's elements are at first: 0 unless overridden. */
-  protected initialState(_group: ParamGroup<H>): number {
+  protected initialState(_group: H): number {
     return 0;
   }
 
@@ -245,7 +245,9 @@ export abstract class Optimizer<H extends Hyperparameters> {
    * Forgets the gradients of all parameters, and frees them at once: a gradient that is to live on needs a hold of its own,
    * `p.grad.detach()`, which copies nothing. With `setToNone: false` they become zeros instead.
    */
-  zeroGrad({ setToNone = true }: { readonly setToNone?: boolean } = {}): void {
+  zeroGrad(options: { readonly setToNone?: boolean } = {}): void {
+    const op = `${this.constructor.name}.zeroGrad`;
+    const setToNone = checkFlag(op, 'setToNone', checkOptions(op, options, ['setToNone']).setToNone ?? true);
     withModes({ grad: false, scope: null }, () => {
       for (const { params } of this.paramGroups) {
         for (const p of params) {
@@ -293,6 +295,9 @@ export abstract class Optimizer<H extends Hyperparameters> {
   }
 }
 
+/** An optimizer of any kind: what a training loop or a schedule asks for. */
+export type AnyOptimizer = Optimizer<Hyperparameters>;
+
 /** Parameters of one dtype, not too many, and no two on the same memory: those are updated one after the other. */
 function batches(params: readonly Tensor[]): Tensor[][] {
   const open = new Map<DType, { params: Tensor[]; storages: Set<Storage> }>();
@@ -315,11 +320,6 @@ export function checkNumber(op: string, name: string, value: unknown, low = 0, h
   if (typeof value === 'number' && value >= low && value < high) return;
   const range = high === Number.POSITIVE_INFINITY ? `${low} or more and finite` : `in [${low}, ${high})`;
   fail(op, `${name} must be ${range}`, show(value));
-}
-
-/** Throws unless a hyperparameter is true or false. */
-export function checkFlag(op: string, name: string, value: unknown): void {
-  if (typeof value !== 'boolean') fail(op, `${name} must be true or false`, show(value));
 }
 
 /** Throws unless `betas` is a pair of numbers in [0, 1). */

@@ -1,7 +1,7 @@
 import { fail, show } from '../errors.js';
+import { checkOptions, withDefaults } from '../options.js';
 import { checkInteger } from '../shape.js';
-import { checkNumber } from './optimizer.js';
-import type { AnyOptimizer } from './schedule.js';
+import { type AnyOptimizer, checkNumber } from './optimizer.js';
 
 /** How ReduceLROnPlateau judges. */
 export interface PlateauOptions {
@@ -43,7 +43,9 @@ export class ReduceLROnPlateau {
   ) {
     const op = 'ReduceLROnPlateau';
     const rest = { patience: 10, threshold: 1e-4, cooldown: 0, minLr: 0, eps: 1e-8 };
-    this.options = { mode: 'min', thresholdMode: 'rel', factor: 0.1, ...rest, ...options };
+    const defaults = { mode: 'min', thresholdMode: 'rel', factor: 0.1, ...rest } as const;
+    checkOptions(op, options, Object.keys(defaults) as (keyof PlateauOptions)[]);
+    this.options = withDefaults(defaults, options);
     const { mode, thresholdMode, factor, threshold, patience, cooldown, minLr, eps } = this.options;
     if (!Array.isArray(optimizer?.paramGroups)) fail(op, 'an optimizer was expected', show(optimizer));
     if (!['min', 'max'].includes(mode)) fail(op, 'mode must be one of min, max', show(mode));

@@ -1,6 +1,7 @@
 import { rmspropStep } from '../ops/optim.js';
+import { checkFlag } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { checkFlag, checkNumber, type Learnable, Optimizer, type ParamGroup, type ParamState } from './optimizer.js';
+import { checkNumber, type Learnable, Optimizer, type ParamGroup, type ParamState } from './optimizer.js';
 
 /** Hyperparameters of {@link RMSprop}. */
 export interface RMSpropOptions {

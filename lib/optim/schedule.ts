@@ -1,9 +1,7 @@
 import { fail, show } from '../errors.js';
+import { checkOptions } from '../options.js';
 import { checkInteger } from '../shape.js';
-import { checkNumber, type Hyperparameters, type Optimizer } from './optimizer.js';
-
-/** An optimizer of any kind. */
-export type AnyOptimizer = Pick<Optimizer<Hyperparameters>, 'paramGroups'>;
+import { type AnyOptimizer, checkNumber } from './optimizer.js';
 
 /** What it takes to go on with a schedule later: plain data. */
 export interface ScheduleState {
@@ -75,8 +73,9 @@ export class StepLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: { readonly stepSize: number; readonly gamma?: number }) {
     super(optimizer);
-    this.stepSize = checkInteger('StepLR', 'stepSize', options?.stepSize, 1);
-    this.gamma = options.gamma ?? 0.1;
+    const { stepSize, gamma = 0.1 } = checkOptions('StepLR', options, ['stepSize', 'gamma']);
+    this.stepSize = checkInteger('StepLR', 'stepSize', stepSize, 1);
+    this.gamma = gamma;
     checkNumber('StepLR', 'gamma', this.gamma);
     this.apply();
   }
@@ -93,7 +92,7 @@ export class MultiStepLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: { readonly milestones: readonly number[]; readonly gamma?: number }) {
     super(optimizer);
-    const { milestones, gamma = 0.1 } = options ?? {};
+    const { milestones, gamma = 0.1 } = checkOptions('MultiStepLR', options, ['milestones', 'gamma']);
     if (!Array.isArray(milestones)) fail('MultiStepLR', 'milestones must be an array of steps', show(milestones));
     this.milestones = milestones.map((m) => checkInteger('MultiStepLR', 'a milestone', m));
     this.gamma = gamma;
@@ -112,8 +111,8 @@ export class ExponentialLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: { readonly gamma: number }) {
     super(optimizer);
-    checkNumber('ExponentialLR', 'gamma', options?.gamma);
-    this.gamma = options.gamma;
+    this.gamma = checkOptions('ExponentialLR', options, ['gamma']).gamma;
+    checkNumber('ExponentialLR', 'gamma', this.gamma);
     this.apply();
   }
 
@@ -133,8 +132,9 @@ export class CosineAnnealingLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: { readonly tMax: number; readonly etaMin?: number }) {
     super(optimizer);
-    this.tMax = checkInteger('CosineAnnealingLR', 'tMax', options?.tMax, 1);
-    this.etaMin = options.etaMin ?? 0;
+    const { tMax, etaMin = 0 } = checkOptions('CosineAnnealingLR', options, ['tMax', 'etaMin']);
+    this.tMax = checkInteger('CosineAnnealingLR', 'tMax', tMax, 1);
+    this.etaMin = etaMin;
     checkNumber('CosineAnnealingLR', 'etaMin', this.etaMin);
     this.apply();
   }
@@ -161,6 +161,7 @@ export class LinearLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: LinearLROptions = {}) {
     super(optimizer);
+    checkOptions('LinearLR', options, ['startFactor', 'endFactor', 'totalIters']);
     const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
     checkNumber('LinearLR', 'startFactor', startFactor);
     checkNumber('LinearLR', 'endFactor', endFactor);
@@ -184,7 +185,7 @@ export class LambdaLR extends LRScheduler {
 
   constructor(optimizer: AnyOptimizer, options: { readonly lrLambda: LrLambda | readonly LrLambda[] }) {
     super(optimizer);
-    const given = options?.lrLambda;
+    const given = checkOptions('LambdaLR', options, ['lrLambda']).lrLambda;
     const lambdas = Array.isArray(given) ? given : optimizer.paramGroups.map(() => given as LrLambda);
     if (lambdas.length !== optimizer.paramGroups.length || lambdas.some((f) => typeof f !== 'function')) {
       const groups = optimizer.paramGroups.length;
@@ -213,7 +214,7 @@ export class SequentialLR extends LRScheduler {
     options: { readonly schedulers: readonly LRScheduler[]; readonly milestones: readonly number[] },
   ) {
     super(optimizer);
-    const { schedulers, milestones } = options ?? {};
+    const { schedulers, milestones } = checkOptions('SequentialLR', options, ['schedulers', 'milestones']);
     if (!Array.isArray(schedulers) || !schedulers.every((s) => s instanceof LRScheduler)) {
       fail('SequentialLR', 'schedulers must be an array of schedules', show(schedulers));
     }

@@ -1,7 +1,8 @@
 import { fail } from '../errors.js';
 import { sgdStep } from '../ops/optim.js';
+import { checkFlag } from '../options.js';
 import type { Tensor } from '../tensor.js';
-import { checkFlag, checkNumber, type Learnable, Optimizer, type ParamGroup, type ParamState } from './optimizer.js';
+import { checkNumber, type Learnable, Optimizer, type ParamGroup, type ParamState } from './optimizer.js';
 
 /** Hyperparameters of {@link SGD}. */
 export interface SGDOptions {

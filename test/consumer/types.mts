@@ -1,5 +1,5 @@
 // The package's types, as an ES module sees them.
-import { type DType, type Shape, type Tensor, tensor } from 'athanor';
+import { type DType, nn, optim, type Shape, type Tensor, tensor } from 'athanor';
 
 const x: Tensor = tensor([1, 2, 3], { dtype: 'float64', requiresGrad: true });
 x.square().sum().backward();
@@ -11,3 +11,20 @@ export const gradient: Tensor | null = x.grad;
 export const wrong: string = x.shape;
 // @ts-expect-error there is no such dtype
 tensor([1], { dtype: 'float31' });
+
+/** A training step with any optimizer and any schedule. */
+export function train(model: nn.Module, optimizer: optim.Optimizer, scheduler: optim.LRScheduler): number {
+  optimizer.zeroGrad();
+  model.forward(x).sum().backward();
+  optimizer.step();
+  scheduler.step();
+  for (const group of optimizer.paramGroups) group.lr *= 0.5;
+  return optimizer.lr;
+}
+const model = new nn.Linear(3, 1);
+const sgd: optim.AnyOptimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9 });
+train(model, sgd, new optim.StepLR(sgd, { stepSize: 2 }));
+const adam = new optim.AdamW(model.parameters());
+train(model, adam, new optim.OneCycleLR(adam, { maxLr: 1, totalSteps: 9 }));
+// @ts-expect-error a model is no optimizer
+train(model, model, new optim.StepLR(sgd, { stepSize: 2 }));

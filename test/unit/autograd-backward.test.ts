@@ -235,7 +235,7 @@ describe('a saved tensor that was changed in place', () => {
     const x = leaf(1, 2);
     const a = tensor([3, 4]);
     expect(() => a.add_(x)).toThrow(
-      'add: a change in place is not recorded for gradients; use noGrad, detach() or a new tensor: [2] float32',
+      'add_: a change in place is not recorded for gradients; use noGrad, detach() or a new tensor: [2] float32',
     );
     a.add_(x.detach());
     noGrad(() => a.add_(x));

@@ -382,7 +382,7 @@ describe('shapes that are written to', () => {
 
   test.each(changes)('%s: no op writes outside', (_, change) => {
     expect(() => written(change).fill_(7)).toThrow(
-      /^fill: (a tensor's shape, strides or offset were changed|the target has another shape)/,
+      /^fill_: (a tensor's shape, strides or offset were changed|the target has another shape)/,
     );
   });
 

@@ -105,7 +105,7 @@ test('what is not computed in bfloat16 says what to do', () => {
     ['sum', () => x.sum()],
     ['exp', () => x.exp()],
     ['softmax', () => x.softmax(-1)],
-    ['add', () => x.add_(x)],
+    ['add_', () => x.add_(x)],
     ['uniform', () => uniform([2], { dtype: 'bfloat16' })],
   ];
   for (const [op, call] of refusals) {

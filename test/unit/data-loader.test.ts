@@ -1,6 +1,6 @@
 import type { Dataset } from '../../lib/data/dataset.js';
 import { DataLoader } from '../../lib/data/loader.js';
-import { isGradEnabled, keep, ones, type Tensor, tensor, tidy } from '../../lib/index.js';
+import { isGradEnabled, keep, manualSeed, ones, rand, type Tensor, tensor, tidy } from '../../lib/index.js';
 
 /** Samples 0, 1, 2, ...; remembers what it was asked for. */
 function counting(size: number): Dataset & { asked: number[][] } {
@@ -72,7 +72,7 @@ describe('shuffling', () => {
 
   test('is fair: each sample comes first about equally often', () => {
     const firsts = new Array<number>(5).fill(0);
-    const loader = new DataLoader(counting(5), { shuffle: true, prefetch: 0 });
+    const loader = new DataLoader(counting(5), { shuffle: true, seed: 0, prefetch: 0 });
     for (let epoch = 0; epoch < 2000; epoch++) {
       for (const [x] of loader) {
         firsts[x.dataSync()[0]]++;
@@ -80,6 +80,33 @@ describe('shuffling', () => {
       }
     }
     for (const count of firsts) expect(Math.abs(count - 400)).toBeLessThan(80);
+  });
+
+  test('without a seed follows from manualSeed, and differs from loader to loader', () => {
+    const drawn = () => order(new DataLoader(counting(100), { shuffle: true }));
+    manualSeed(3);
+    const [first, second] = [drawn(), drawn()];
+    expect(second).not.toEqual(first);
+    manualSeed(3);
+    expect([drawn(), drawn()]).toEqual([first, second]);
+    manualSeed(4);
+    expect(drawn()).not.toEqual(first);
+  });
+
+  test('without a seed tells the one it drew', () => {
+    const loader = new DataLoader(counting(100), { shuffle: true });
+    expect(Number.isSafeInteger(loader.seed)).toBe(true);
+    expect(order(new DataLoader(counting(100), { shuffle: true, seed: loader.seed }))).toEqual(order(loader));
+  });
+
+  test('draws nothing where it has a seed, there is none to do, or the options are wrong', () => {
+    manualSeed(3);
+    const next = rand([1]).itemSync();
+    manualSeed(3);
+    new DataLoader(counting(3), { shuffle: true, seed: 5 });
+    new DataLoader(counting(3));
+    expect(() => new DataLoader(counting(3), { shuffle: true, batchSize: 0 })).toThrow('DataLoader: batchSize');
+    expect(rand([1]).itemSync()).toBe(next);
   });
 });
 

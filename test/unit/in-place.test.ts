@@ -119,7 +119,7 @@ describe('targets', () => {
     [
       'of a smaller shape',
       () => ones([2]).add_(ones([3, 2])),
-      'add: the target has another shape or dtype than the result: target is [2] float32, result is [3, 2] float32',
+      'add_: the target has another shape or dtype than the result: target is [2] float32, result is [3, 2] float32',
     ],
     [
       'of a dtype that cannot hold the result',
@@ -129,17 +129,17 @@ describe('targets', () => {
     [
       'that are expanded',
       () => ones([1]).expand([2]).add_(1),
-      'add: an expanded tensor cannot be written in place: [2] float32',
+      'add_: an expanded tensor cannot be written in place: [2] float32',
     ],
     [
       'that require grad',
       () => ones([2], { requiresGrad: true }).mul_(2),
-      'mul: a tensor that requires grad is changed in place only inside noGrad: [2] float32',
+      'mul_: a tensor that requires grad is changed in place only inside noGrad: [2] float32',
     ],
     [
       'of a recorded call',
       () => ones([2], { requiresGrad: true }).mul(2).mul_(2),
-      'mul: a tensor that requires grad is changed in place only inside noGrad: [2] float32',
+      'mul_: a tensor that requires grad is changed in place only inside noGrad: [2] float32',
     ],
   ])('%s are refused', (_what, call, message) => {
     expect(call).toThrow(message);

@@ -171,3 +171,9 @@ test('a transformer block drops while training only, and prints', () => {
     'TransformerEncoderLayer(6, 3, { dimFeedforward: 8, dropout: 0.5, normFirst: true })',
   );
 });
+
+test('attention over no numbers is even', () => {
+  const empty = zeros([1, 1, 2, 0]);
+  const v = tensor([[[[1], [3]]]]);
+  expect(scaledDotProductAttention(empty, empty, v).toArraySync()).toEqual([[[[2], [2]]]]);
+});

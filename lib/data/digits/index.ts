@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, sep } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { checkOptions } from '../../options.js';
 import { checkInteger } from '../../shape.js';
 import type { ImageSplits, LabelledImages } from '../images.js';
 import { PICTURE } from './draw.js';
@@ -79,6 +80,7 @@ function work(seed: number, jobs: Iterator<Job>, deliver: (job: Job, result: Job
  * @throws AthanorError when a count, the seed or the number of threads is not a whole number in its range.
  */
 export async function syntheticDigits(options: SyntheticDigitsOptions = {}): Promise<ImageSplits> {
+  checkOptions('syntheticDigits', options, ['seed', 'train', 'test', 'threads']);
   const seed = checkInteger('syntheticDigits', 'seed', options.seed ?? 0, 0);
   const train = emptyImages(checkInteger('syntheticDigits', 'train', options.train ?? 60_000, 0, MOST));
   const test = emptyImages(checkInteger('syntheticDigits', 'test', options.test ?? 10_000, 0, MOST));

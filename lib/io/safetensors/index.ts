@@ -1,8 +1,9 @@
 import { dtypes } from '../../dtype.js';
 import { show } from '../../errors.js';
 import { namedTensors, type StateDict } from '../../named.js';
-import { checkFlag, checkName, checkOptions } from '../../nn/check.js';
+import { checkName } from '../../nn/check.js';
 import { upload } from '../../ops/create.js';
+import { checkFlag, checkOptions } from '../../options.js';
 import { formatShape, maxDims } from '../../shape.js';
 import type { Tensor } from '../../tensor.js';
 import { messageOf } from '../bytes.js';
@@ -47,6 +48,7 @@ export async function saveSafetensors(
   tensors: StateDict,
   options: SaveSafetensorsOptions = {},
 ): Promise<void> {
+  checkOptions('saveSafetensors', options, ['metadata']);
   const entries = [...namedTensors('saveSafetensors', tensors)];
   // All reads are queued before the first one is awaited: what is saved is one moment of the stream.
   const raw = await Promise.all(entries.map(([name, t]) => rawOf(name, t)));

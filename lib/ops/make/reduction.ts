@@ -1,6 +1,6 @@
 // How losses end: the option that all of them have.
 import { fail, show } from '../../errors.js';
-import { checkObject } from '../axes.js';
+import { checkOptions } from '../../options.js';
 
 /** How the losses of single elements become the result: their mean, their sum, or themselves. */
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -11,9 +11,15 @@ export interface LossOptions {
   readonly reduction?: Reduction;
 }
 
-/** Checks an option `reduction`. Throws for anything that is none. */
-export function checkReduction(op: string, options: LossOptions): Reduction {
-  checkObject(op, options);
+const reductionAlone = ['reduction'] as const;
+
+/** Checks the options of a loss; returns its `reduction`. Throws for anything that is none. */
+export function checkReduction<O extends LossOptions>(
+  op: string,
+  options: O,
+  known: readonly (keyof O & string)[] = reductionAlone,
+): Reduction {
+  checkOptions(op, options, known);
   const { reduction = 'mean' } = options;
   if (reduction === 'mean' || reduction === 'sum' || reduction === 'none') return reduction;
   return fail(op, 'reduction must be "mean", "sum" or "none"', show(reduction));

@@ -197,22 +197,22 @@ export const errors: ErrorCase[] = [
     name: 'a result larger than the target',
     call: () => ones([3]).add_(a()),
     message:
-      'add: the target has another shape or dtype than the result: target is [3] float32, result is [2, 3] float32',
+      'add_: the target has another shape or dtype than the result: target is [3] float32, result is [2, 3] float32',
   },
   {
     name: 'a leaf changed in place',
     call: () => zeros([2], { requiresGrad: true }).add_(1),
-    message: 'add: a tensor that requires grad is changed in place only inside noGrad: [2] float32',
+    message: 'add_: a tensor that requires grad is changed in place only inside noGrad: [2] float32',
   },
   {
     name: 'an operand that requires grad, in place',
     call: () => zeros([2]).mul_(ones([2], { requiresGrad: true })),
     message:
-      /^mul: a change in place is not recorded for gradients; use noGrad, detach\(\) or a new tensor: \[2\] float32$/,
+      /^mul_: a change in place is not recorded for gradients; use noGrad, detach\(\) or a new tensor: \[2\] float32$/,
   },
   {
     name: 'an expanded target',
     call: () => noGrad(() => zeros([1]).expand([4]).add_(1)),
-    message: 'add: an expanded tensor cannot be written in place: [4] float32',
+    message: 'add_: an expanded tensor cannot be written in place: [4] float32',
   },
 ];

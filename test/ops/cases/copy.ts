@@ -97,7 +97,7 @@ export const errors: ErrorCase[] = [
   {
     name: 'copy_ of a larger shape',
     call: () => zeros([2]).copy_(zeros([3])),
-    message: 'expand: only axes of size 1 can be repeated: [3] to [2]',
+    message: 'copy_: only axes of size 1 can be repeated: [3] to [2]',
   },
   {
     name: 'fill_ of an expanded tensor',

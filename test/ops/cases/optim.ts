@@ -119,7 +119,8 @@ export const errors: ErrorCase[] = [
   {
     name: 'option that does not exist',
     call: () => new optim.SGD([weight()], { learningRate: 1 } as never),
-    message: 'SGD: no such option; there are lr, momentum, dampening, weightDecay, nesterov, maximize: "learningRate"',
+    message:
+      /^SGD: there is no option learningRate; known ones are lr, momentum, dampening, weightDecay, nesterov, maximize: /,
   },
   ...([-0.1, Number.NaN, Number.POSITIVE_INFINITY, '0.1' as never] as number[]).map((lr) => ({
     name: `lr of ${lr} (${typeof lr})`,
@@ -192,7 +193,7 @@ export const errors: ErrorCase[] = [
       optim.clipGradNorm_(w, 1, { errorIfNonfinite: true });
       await w.grad.data();
     },
-    message: 'clipScale: the total norm is not finite: nan',
+    message: 'clipGradNorm_: the total norm is not finite: nan',
   },
   {
     name: 'schedule of no optimizer',

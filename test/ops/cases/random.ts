@@ -58,7 +58,7 @@ export const errors: ErrorCase[] = [
   {
     name: 'a seed that is no whole number',
     call: () => new Generator(0.5),
-    message: /^manualSeed: seed must be a whole number of 0 or more: 0.5$/,
+    message: /^Generator: seed must be a whole number of 0 or more: 0.5$/,
   },
   {
     name: 'a state of something else',
