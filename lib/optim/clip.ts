@@ -13,6 +13,10 @@ export type Clippable = Tensor | Iterable<Tensor>;
 
 /** Gradients that may be written to, each once, by dtype. */
 function gradients(op: string, params: Clippable): Map<DType, Tensor[]> {
+  const given: unknown = params;
+  if (!(given instanceof Tensor) && typeof (given as Iterable<Tensor> | null)?.[Symbol.iterator] !== 'function') {
+    fail(op, 'parameters must be a tensor or several: model.parameters()', show(given));
+  }
   const list = params instanceof Tensor ? [params] : [...params];
   for (const p of list) if (!(p instanceof Tensor)) fail(op, 'parameters must be tensors', show(p));
   const out = new Map<DType, Tensor[]>();

@@ -66,10 +66,11 @@ function checkParam(op: string, p: unknown): Tensor {
   return p;
 }
 
-/** The defaults with what a caller gave in their place. Throws for a name that is not among them. */
+/** The defaults with what a caller gave in their place; lists are copied, so nobody else's change with them. Throws for a name that is not among them. */
 function merge<H extends object>(op: string, defaults: H, given: Partial<H>): H {
   checkOptions<Partial<H>>(op, given, Object.keys(defaults) as (keyof H & string)[]);
-  return withDefaults(defaults, given) as unknown as H;
+  const values: [string, unknown][] = Object.entries(withDefaults(defaults, given));
+  return Object.fromEntries(values.map(([name, value]) => [name, Array.isArray(value) ? [...value] : value])) as H;
 }
 
 /** Throws for wrong hyperparameters. As a method's type, which lets every optimizer pass for one of no particular kind. */
@@ -215,8 +216,9 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     const op = `${this.constructor.name}.step`;
     this.check(op, group);
     for (const p of group.params) {
-      if (p.grad === null) continue;
+      // Without a gradient too: a model that was converted has other parameters now, and would never learn.
       if (p.disposed) fail(op, 'the parameter was disposed of', p.describe());
+      if (p.grad === null) continue;
       if (p.grad.disposed) fail(op, 'the gradient was disposed of', `gradient of ${p.describe()}`);
       if (!sameShape(p.grad.shape, p.shape) || p.grad.dtype !== p.dtype) {
         fail(op, 'gradient and parameter differ in shape or dtype', `${p.grad.describe()} for ${p.describe()}`);

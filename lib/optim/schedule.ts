@@ -181,21 +181,25 @@ export type LrLambda = (step: number) => number;
 
 /** The base rate times `lrLambda(step)`; one function for all groups, or one for each. */
 export class LambdaLR extends LRScheduler {
-  private readonly lambdas: readonly LrLambda[];
+  private readonly lambdas: LrLambda | readonly LrLambda[];
 
   constructor(optimizer: AnyOptimizer, options: { readonly lrLambda: LrLambda | readonly LrLambda[] }) {
     super(optimizer);
     const given = checkOptions('LambdaLR', options, ['lrLambda']).lrLambda;
-    const lambdas = Array.isArray(given) ? given : optimizer.paramGroups.map(() => given as LrLambda);
-    if (lambdas.length !== optimizer.paramGroups.length || lambdas.some((f) => typeof f !== 'function')) {
+    const lambdas = Array.isArray(given) ? given : null;
+    const functions = lambdas ?? [given];
+    const fits = lambdas === null || lambdas.length === optimizer.paramGroups.length;
+    if (!fits || functions.some((f) => typeof f !== 'function')) {
       const groups = optimizer.paramGroups.length;
       fail('LambdaLR', `lrLambda must be a function, or one for each of the ${groups} groups`, show(given));
     }
-    this.lambdas = lambdas;
+    this.lambdas = lambdas ?? (given as LrLambda);
     this.apply();
   }
 
   lrAt(step: number, base: number, group: number): number {
+    if (typeof this.lambdas === 'function') return base * this.lambdas(step);
+    if (this.lambdas.length <= group) fail('LambdaLR', 'a group was added that has no lrLambda', `group ${group}`);
     return base * this.lambdas[group](step);
   }
 }

@@ -19,6 +19,9 @@ export interface OptimizerState {
     readonly groups: readonly SavedGroup[];
     /** Steps taken, by the parameter's number. */
     readonly steps: Readonly<Record<string, number>>;
+    /** Names of tensors that the next step will make, by the parameter's number: a hyperparameter that asks for them was
+     *  set after the last step. */
+    readonly unmade?: Readonly<Record<string, readonly string[]>>;
   };
 }
 
@@ -37,6 +40,7 @@ export function saveState(
 ): OptimizerState {
   const tensors: Record<string, Tensor> = {};
   const steps: Record<string, number> = {};
+  const unmade: Record<string, string[]> = {};
   let number = 0;
   const saved = groups.map((group): SavedGroup => {
     const { params, ...values } = group;
@@ -44,14 +48,20 @@ export function saveState(
       const state = states.get(p);
       if (state !== undefined) {
         steps[number] = state.step;
-        for (const name of names(group)) tensors[`${number}.${name}`] = state.tensors[name];
+        for (const name of names(group)) {
+          if (name in state.tensors) tensors[`${number}.${name}`] = state.tensors[name];
+          else unmade[number] = [...(unmade[number] ?? []), name];
+        }
       }
       return number++;
     });
     return { ...structuredClone(values), params: numbers };
   });
-  return { tensors, settings: { groups: saved, steps } };
+  const rest = Object.keys(unmade).length === 0 ? {} : { unmade };
+  return { tensors, settings: { groups: saved, steps, ...rest } };
 }
+
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
 
 /** What loading must know of the kind of optimizer. */
 interface Kind {
@@ -69,7 +79,7 @@ export function loadState(
   kind: Kind,
 ): void {
   const settings = saved?.settings;
-  if (!Array.isArray(settings?.groups) || typeof settings.steps !== 'object' || typeof saved.tensors !== 'object') {
+  if (!Array.isArray(settings?.groups) || ![settings.steps, saved.tensors, ...settings.groups].every(isObject)) {
     fail(op, 'the state of an optimizer was expected: { tensors, settings }', show(saved));
   }
   if (settings.groups.length !== groups.length) {
@@ -92,14 +102,16 @@ export function loadState(
   const used = new Set<string>();
   let number = 0;
   groups.forEach((group, i) => {
+    const names = kind.names({ ...group, ...values[i] });
     for (const p of group.params) {
       const step = settings.steps[number];
       if (step !== undefined) {
         if (!Number.isInteger(step) || step < 0) fail(op, `steps of parameter ${number} must be whole`, show(step));
         const tensors: Record<string, Tensor> = {};
-        for (const name of kind.names({ ...group, ...values[i] })) {
+        for (const name of names) {
           const key = `${number}.${name}`;
           const t = saved.tensors[key];
+          if (t === undefined && settings.unmade?.[number]?.includes(name)) continue;
           if (!(t instanceof Tensor)) fail(op, `the state lacks ${key}`, show(t));
           if (t.disposed || !sameShape(t.shape, p.shape) || t.dtype !== p.dtype) {
             fail(op, `${key} does not fit its parameter`, `${t.describe()} for ${p.describe()}`);

@@ -1,5 +1,5 @@
 // What all optimizers share: groups, gradients, states and their saving.
-import { optim, type Tensor, tensor, tidy, zeros } from '../../lib/index.js';
+import { nn, optim, type Tensor, tensor, tidy, zeros } from '../../lib/index.js';
 import { settledBuffers } from '../support/garbage.js';
 
 const leaf = (values: number[], dtype: 'float32' | 'float64' = 'float64') =>
@@ -282,5 +282,69 @@ describe('clipping', () => {
     const p = withGrad([-3, 0.5, 2]);
     optim.clipGradValue_([p], 1);
     expect(numbers(p.grad as Tensor)).toEqual([-1, 0.5, 1]);
+  });
+});
+
+describe('what a user may get wrong', () => {
+  test('a state saved between switching on a hyperparameter and the next step is loaded', () => {
+    const p = leaf([1, 2]);
+    const optimizer = new optim.SGD([p], { lr: 0.1 });
+    backward(p);
+    optimizer.step();
+    optimizer.paramGroups[0].momentum = 0.9;
+    const state = optimizer.stateDict();
+    expect(Object.keys(state.tensors)).toEqual([]);
+    optimizer.loadStateDict(state);
+    optimizer.step();
+    expect(Object.keys(optimizer.stateDict().tensors)).toEqual(['0.momentumBuffer']);
+  });
+
+  test('a tensor that one parameter of several lacks was lost', () => {
+    const [p, q] = [leaf([1]), leaf([2])];
+    const optimizer = new optim.SGD([p, q], { lr: 0.1, momentum: 0.9 });
+    backward(p, q);
+    optimizer.step();
+    const { tensors, settings } = optimizer.stateDict();
+    const { '1.momentumBuffer': _, ...rest } = tensors;
+    expect(() => optimizer.loadStateDict({ tensors: rest, settings })).toThrow('the state lacks 1.momentumBuffer');
+  });
+
+  test('lists of hyperparameters belong to their group', () => {
+    const betas: [number, number] = [0.8, 0.9];
+    const given = new optim.Adam([leaf([1])], { betas });
+    const plain = new optim.Adam([leaf([1])]);
+    for (const { paramGroups } of [given, plain]) (paramGroups[0].betas as [number, number])[0] = 0.1;
+    expect(betas).toEqual([0.8, 0.9]);
+    expect(new optim.Adam([leaf([1])]).paramGroups[0].betas).toEqual([0.9, 0.999]);
+  });
+
+  test('a model that was converted has other parameters', () => {
+    const model = new nn.Linear(2, 1);
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+    model.to('float64');
+    expect(() => optimizer.step()).toThrow('SGD.step: the parameter was disposed of');
+  });
+
+  test.each([
+    { tensors: null, settings: { groups: [], steps: {} } },
+    { tensors: {}, settings: { groups: [], steps: null } },
+    { tensors: {}, settings: { groups: [null], steps: {} } },
+  ])('a state that is none: %j', (state) => {
+    const optimizer = new optim.SGD([leaf([1])], { lr: 0.1 });
+    expect(() => optimizer.loadStateDict(state as never)).toThrow('the state of an optimizer was expected');
+  });
+
+  test('what has no parameters is not clipped', () => {
+    const message = 'clipGradNorm_: parameters must be a tensor or several';
+    expect(() => optim.clipGradNorm_(new nn.Linear(1, 1) as never, 1)).toThrow(message);
+  });
+
+  test('one lrLambda serves groups that are added later; a list does not', () => {
+    const optimizer = new optim.SGD([leaf([1])], { lr: 1 });
+    const one = new optim.LambdaLR(optimizer, { lrLambda: () => 0.5 });
+    const list = new optim.LambdaLR(new optim.SGD([leaf([1])], { lr: 1 }), { lrLambda: [() => 0.5] });
+    optimizer.addParamGroup({ params: [leaf([2])] });
+    expect(one.lrAt(1, 1, 1)).toBe(0.5);
+    expect(() => list.lrAt(1, 1, 1)).toThrow('LambdaLR: a group was added that has no lrLambda: group 1');
   });
 });
