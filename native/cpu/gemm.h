@@ -68,6 +68,7 @@ ATHANOR_ALWAYS_INLINE const T* packed_columns(const T* packed, int64_t n, int64_
 /** All of B for products with many an A: k * padded_columns(n) numbers. */
 template <class T, class B>
 void pack_factor(Context* ctx, const B& b, int64_t n, int64_t k, T* to) {
+  if (k == 0) return;
   constexpr int width = Tile<T>::width;
   const int64_t parts = depth_parts<T>(k), panels = ceil_div(n, width);
   parallel_for(ctx, parts * panels, ceil_div(kGrain, width * ceil_div(k, parts)), [&](int64_t from, int64_t end) {
