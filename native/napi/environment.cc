@@ -29,8 +29,7 @@ void end_read(void* session, uint64_t id, std::shared_ptr<const Failure> failure
 
 }  // namespace
 
-Environment::Environment() : compute_(0, end_read), loader_(1, end_read) {
-  collected();
+Environment::Environment() : compute_(0, end_read), loader_(1, end_read), collect_at_(kGarbage) {
   compute_.set_peer(&loader_);
   loader_.set_peer(&compute_);
 }
@@ -175,6 +174,7 @@ void Environment::delivered(const std::shared_ptr<const Failure>& failure) {
 
 Session* Session::create(napi_env env, napi_value block, napi_value on_read) {
   Environment::of(env)->run_at_once = settings().synchronous;
+  Environment::of(env)->collected();               // the memory limit is known now
   auto* self = new Session(Environment::of(env));  // lives as long as the process: executors may still name it
   napi_typedarray_type type;
   void* data = nullptr;

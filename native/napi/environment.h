@@ -79,7 +79,7 @@ class Environment {
   std::vector<Handle*> spare_handles_;
   std::vector<Storage*> spare_storages_;
   int64_t unreported_bytes_ = 0;
-  int64_t collect_at_ = 0;
+  int64_t collect_at_;
   int64_t references_ = 1;  // the environment itself and every external: finalizers may run after the cleanup hooks
   bool closed_ = false;
 };

@@ -230,3 +230,10 @@ test('a network of float32 weights learns through bfloat16 products', () => {
   );
   expect(losses[losses.length - 1]).toBeLessThan(losses[0] / 10);
 });
+
+test('a float64 bias takes the product to float64', () => {
+  const x = ones([2, 2], { dtype: 'bfloat16' });
+  const y = linear(x, x, ones([2], { dtype: 'float64' }));
+  expect([y.dtype, ...y.dataSync()]).toEqual(['float64', 3, 3, 3, 3]);
+  expect(linear(x, x, ones([2])).dtype).toBe('float32');
+});

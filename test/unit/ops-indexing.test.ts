@@ -76,7 +76,7 @@ describe('indices', () => {
     expect(() => {
       x.indexAdd_(0, index, ones([40, 1000]));
       x.dataSync();
-    }).toThrow('indexAdd: index 40 is out of range [0, 40): at position [33]');
+    }).toThrow('indexAdd_: index 40 is out of range [0, 40): at position [33]');
     expect(x.sum().itemSync()).toBe(0);
   });
 
