@@ -33,7 +33,7 @@ export interface Effort {
   readonly jobWarmSeconds: number;
 }
 
-export const thorough: Effort = { sampleSeconds: 0.02, samples: 9, patience: 2, warmSeconds: 0.4, jobWarmSeconds: 4 };
+export const thorough: Effort = { sampleSeconds: 0.02, samples: 7, patience: 1.5, warmSeconds: 0.3, jobWarmSeconds: 3 };
 export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5, warmSeconds: 0.3, jobWarmSeconds: 1 };
 
 const shortCall = 300e-6;

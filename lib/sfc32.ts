@@ -51,7 +51,8 @@ export class Sfc32 {
 
   /** A whole number in [0, count). */
   below(count: number): number {
-    return Math.floor(this.uniform() * count);
+    const x = this.uniform() * count;
+    return x - (x % 1);
   }
 
   /** True with the probability given. */

@@ -117,13 +117,14 @@ function eachProduct(
   const [, , height, width] = x;
   const [, , kh, kw] = weight;
   const [, , oh, ow] = out;
+  const { floor } = Math; // test runners put a slow door before globals
   for (let n = 0; n < x[0]; n++) {
     for (let o = 0; o < weight[0]; o++) {
       for (let c = 0; c < channels; c++) {
-        const planeX = n * x[1] + Math.floor(o / perGroup) * channels + c;
+        const planeX = n * x[1] + floor(o / perGroup) * channels + c;
         for (let at = 0; at < oh * ow; at++) {
           for (let r = 0; r < kh; r++) {
-            const row = Math.floor(at / ow) * stride[0] + r * dilation[0] - padding[0];
+            const row = floor(at / ow) * stride[0] + r * dilation[0] - padding[0];
             for (let s = 0; s < kw; s++) {
               const column = (at % ow) * stride[1] + s * dilation[1] - padding[1];
               if (row < 0 || row >= height || column < 0 || column >= width) continue;

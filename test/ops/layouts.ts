@@ -110,12 +110,13 @@ export function laidOut(values: Values, layout: Layout): Tensor {
 export function expanded(values: Values, axis: number): { values: Values; tensor: () => Tensor } {
   const { shape, dtype, data } = values;
   const inner = numel(shape.slice(axis + 1));
+  const { floor } = Math; // jest puts a slow door before globals
   const small = shape.map((size, d) => (d === axis ? Math.min(1, size) : size));
   const first = Float64Array.from(
     { length: numel(small) },
-    (_, i) => data[Math.floor(i / inner) * inner * shape[axis] + (i % inner)],
+    (_, i) => data[floor(i / inner) * inner * shape[axis] + (i % inner)],
   );
-  const repeated = data.map((_, i) => first[Math.floor(i / (inner * shape[axis])) * inner + (i % inner)]);
+  const repeated = data.map((_, i) => first[floor(i / (inner * shape[axis])) * inner + (i % inner)]);
   const strides = contiguousStrides(small).map((s, d) => (d === axis ? 0 : s));
   return {
     values: valuesOf(shape, dtype, repeated),

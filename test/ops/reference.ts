@@ -8,6 +8,11 @@ import { laidOut } from './layouts.js';
 import { type Tolerance, toleranceOf } from './tolerance.js';
 import { type Drawn, isNumber, valuesOf } from './values.js';
 
+// Named here since jest puts a slow door before globals, and these run for every element.
+const { abs, fround } = Math;
+const { isFinite: finite, isNaN: nan } = Number;
+const { is } = Object;
+
 export interface Expected {
   readonly meta: Meta;
   /** In float64, not rounded to the output's dtype. */
@@ -54,8 +59,7 @@ export function expectedOf(op: Op<never>, drawn: Drawn, attrs: unknown): Expecte
   if (refs.length !== outputs.length)
     throw new Error(`the reference gives ${refs.length} outputs, the shape rule ${outputs.length}`);
   let largest = 0;
-  for (const { data } of arrays)
-    for (const v of data) if (Math.abs(v) > largest && Number.isFinite(v)) largest = Math.abs(v);
+  for (const { data } of arrays) for (const v of data) if (abs(v) > largest && finite(v)) largest = abs(v);
   return refs.map(({ shape, data }, k) => {
     const meta = outputs[k];
     if (!sameShape(shape, meta.shape) || data.length !== numel(shape)) {
@@ -72,13 +76,13 @@ export function expectedOf(op: Op<never>, drawn: Drawn, attrs: unknown): Expecte
 }
 
 function isClose(found: number, wanted: number, { relative, absolute }: Tolerance, dtype: DType): boolean {
-  if (Number.isNaN(wanted)) return Number.isNaN(found);
-  const stored = dtype === 'float32' ? Math.fround(wanted) : wanted;
-  if (!Number.isFinite(stored) || !Number.isFinite(found)) {
+  if (nan(wanted)) return nan(found);
+  const stored = dtype === 'float32' ? fround(wanted) : wanted;
+  if (!finite(stored) || !finite(found)) {
     // Past the largest number of the dtype a rounding decides between it and infinity.
-    return stored === found || (dtype === 'float32' && Math.abs(wanted - found) <= relative * Math.abs(wanted));
+    return stored === found || (dtype === 'float32' && abs(wanted - found) <= relative * abs(wanted));
   }
-  return Math.abs(found - wanted) <= relative * Math.abs(wanted) + absolute;
+  return abs(found - wanted) <= relative * abs(wanted) + absolute;
 }
 
 function place(index: number, shape: readonly number[]): string {
@@ -102,7 +106,7 @@ export function compareData(found: TypedArray, expected: Expected, { signedZero 
   let wrong = 0;
   let first = -1;
   for (let i = 0; i < data.length; i++) {
-    const zeroDiffers = signedZero && data[i] === 0 && found[i] === 0 && !Object.is(data[i], found[i]);
+    const zeroDiffers = signedZero && data[i] === 0 && found[i] === 0 && !is(data[i], found[i]);
     if (!zeroDiffers && isClose(found[i], data[i], tolerance, meta.dtype)) continue;
     if (first < 0) first = i;
     wrong++;

@@ -33,8 +33,9 @@ export function valuesOf(shape: readonly number[], dtype: DType, data: ArrayLike
 
 /** Unlike numbers in random order: one in the middle half of each of n equal parts of [low, high). */
 function distinctNumbers(n: number, low: number, high: number, whole: boolean, random: Sfc32): number[] {
+  const first = Math.ceil(low);
   const out = Array.from({ length: n }, (_, i) =>
-    whole ? Math.ceil(low) + i : low + ((i + random.between(0.25, 0.75)) * (high - low)) / n,
+    whole ? first + i : low + ((i + random.between(0.25, 0.75)) * (high - low)) / n,
   );
   for (let i = n - 1; i > 0; i--) {
     const j = random.below(i + 1);
@@ -45,7 +46,7 @@ function distinctNumbers(n: number, low: number, high: number, whole: boolean, r
 
 /** How the numbers of an input are drawn, one by one. */
 function drawer(spec: InputSpec, dtype: DType, random: Sfc32): () => number {
-  if (dtype === 'bool') return () => Number(random.chance(0.5));
+  if (dtype === 'bool') return () => (random.chance(0.5) ? 1 : 0);
   const { low, high, whole } = boundsOf(spec, dtype);
   return whole ? () => low + random.below(high - low) : () => random.between(low, high);
 }
