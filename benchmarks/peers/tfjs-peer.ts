@@ -45,6 +45,22 @@ async function hello(threads: number): Promise<string> {
   return packageVersion('@tensorflow/tfjs') ?? 'unknown';
 }
 
+// What is ready to be called. No collector frees it: it is disposed of before the next case, or memory would run out.
+let made: T[] = [];
+
+/** A tensor that lives as long as the case. */
+function held(t: T): T {
+  made.push(t);
+  return t;
+}
+
+/** The elements of a result that are compared. */
+function resultOf(t: T): Float64Array {
+  const values = sampled(t.dataSync());
+  t.dispose();
+  return values;
+}
+
 /** Images as TensorFlow.js lays them out: batch, height, width, channels. */
 function channelsLast(t: T): T {
   return op('transpose')(t, [0, 2, 3, 1]);
@@ -53,28 +69,30 @@ function channelsLast(t: T): T {
 function caseOf(c: Case): Ready {
   const o = c.options ?? {};
   const inputs = c.inputs.map((input, i) => {
-    if (!input.transposed) return tf.tensor(elementsOf(input, i), input.shape, 'float32');
+    if (!input.transposed) return held(tf.tensor(elementsOf(input, i), input.shape, 'float32'));
     const stored = [
       ...input.shape.slice(0, -2),
       input.shape[input.shape.length - 1],
       input.shape[input.shape.length - 2],
     ];
-    return tf.tensor(elementsOf(input, i), stored, 'float32');
+    return held(tf.tensor(elementsOf(input, i), stored, 'float32'));
   });
   if (c.work === 'conv2d') {
     if (o.groups !== 1) throw new Unsupported('no grouped convolution');
-    const x = channelsLast(inputs[0]);
-    const weight = op('transpose')(inputs[1], [2, 3, 1, 0]);
+    const x = held(channelsLast(inputs[0]));
+    const weight = held(op('transpose')(inputs[1], [2, 3, 1, 0]));
     const product = () => op('conv2d')(x, weight, o.stride, o.padding, 'NHWC', o.dilation);
     const call = () => (inputs.length > 2 ? op('add')(product(), inputs[2]) : product());
-    const plain = op('transpose')(call(), [0, 3, 1, 2]);
-    return { result: sampled(plain.dataSync()), call: () => tf.tidy(call).dispose() };
+    return {
+      result: resultOf(tf.tidy(() => op('transpose')(call(), [0, 3, 1, 2]))),
+      call: () => tf.tidy(call).dispose(),
+    };
   }
   const rest = c.work === 'matmul' ? c.inputs.map((input) => input.transposed === true) : [];
   const axis = o.axis === undefined ? [] : [o.axis];
   const name = c.work === 'matmul' ? 'matMul' : c.work;
   const call = () => op(name)(...inputs, ...rest, ...axis);
-  return { result: sampled(call().dataSync()), call: () => tf.tidy(call).dispose() };
+  return { result: resultOf(tf.tidy(call)), call: () => tf.tidy(call).dispose() };
 }
 
 /** Layers of the perceptrons: weights lie as PyTorch has them, [outputs, inputs]. */
@@ -97,14 +115,17 @@ const optimizers: Readonly<Record<string, () => Optimizer>> = {
 };
 
 function jobOf(job: JobRequest): Ready {
-  const load = ({ data, shape }: Stored) => tf.tensor(data, shape, data instanceof Int32Array ? 'int32' : 'float32');
-  const state = Object.entries(readSafetensors(job.state)).map(([name, t]) => [name, tf.variable(load(t))] as const);
+  const load = ({ data, shape }: Stored) =>
+    held(tf.tensor(data, shape, data instanceof Int32Array ? 'int32' : 'float32'));
+  const state = Object.entries(readSafetensors(job.state)).map(
+    ([name, t]) => [name, held(tf.variable(load(t)))] as const,
+  );
   const forward = perceptron(Object.fromEntries(state), activations[job.work]);
   const { x, target } = readSafetensors(job.inputs);
   const input = load(x);
   if (job.kind === 'infer') {
     const call = () => forward(input);
-    return { result: sampled(call().dataSync()), call: () => tf.tidy(call).dispose() };
+    return { result: resultOf(tf.tidy(call)), call: () => tf.tidy(call).dispose() };
   }
   const classes = job.work === 'tiny' ? 2 : 10;
   const labels = op('oneHot')(load(target), classes);
@@ -114,7 +135,11 @@ function jobOf(job: JobRequest): Ready {
   return { result: losses, call: () => step().dispose() };
 }
 
-async function prepare({ case: c, job }: PrepareRequest): Promise<Ready> {
+async function prepare({ case: c, job, fresh }: PrepareRequest): Promise<Ready> {
+  if (fresh) {
+    for (const t of made) t.dispose();
+    made = [];
+  }
   return job === undefined ? caseOf(c) : jobOf(job);
 }
 
