@@ -38,6 +38,9 @@ const colours: Readonly<Record<string, string>> = {
   optim: '#5b3fa0',
 };
 
+// A FLOP for each 100 bytes: what does less, such as one sum over all that it moves, only moves data.
+const leastIntensity = 0.01;
+
 /** Kernels that have FLOPs and bytes; what moves data alone has no place on a scale of intensities. */
 export function pointsOf(results: readonly Result[]): Point[] {
   return results
@@ -47,7 +50,8 @@ export function pointsOf(results: readonly Result[]): Point[] {
       name: r.name,
       intensity: r.flops / r.bytes,
       rate: r.flops / r.timings.athanor.median / 1e9,
-    }));
+    }))
+    .filter((p) => p.intensity >= leastIntensity);
 }
 
 function fastest(machine: Machine, level: string): number {
@@ -56,9 +60,17 @@ function fastest(machine: Machine, level: string): number {
   );
 }
 
-/** The roofs within a range of intensities: one slope a memory level up to the ridge, one flat line a kind of arithmetic. */
-export function roofLines(machine: Machine, low: number, high: number): { memory: Line[]; compute: Line[] } {
-  const peaks = machine.compute.filter((c) => c.threads === machine.threads && c.kind !== 'bf16');
+/**
+ * The roofs within a range of intensities: one slope a memory level up to the ridge, one flat line a kind of arithmetic,
+ * that of bfloat16 where `narrow` says that there are kernels below it.
+ */
+export function roofLines(
+  machine: Machine,
+  low: number,
+  high: number,
+  narrow = false,
+): { memory: Line[]; compute: Line[] } {
+  const peaks = machine.compute.filter((c) => c.threads === machine.threads && (narrow || c.kind !== 'bf16'));
   const top = Math.max(...peaks.map((c) => c.best));
   const levels = [...new Set(machine.memory.map((m) => m.level))];
   const memory = levels.map((level): Line => {
@@ -82,6 +94,8 @@ export function roofLines(machine: Machine, low: number, high: number): { memory
   return { memory, compute };
 }
 
+const isNarrow = ({ results }: Report) => results.some((r) => r.name.includes('bfloat16'));
+
 function rangeOf(values: readonly number[], fallback: readonly [number, number]): [number, number] {
   if (values.length === 0) return [...fallback];
   return [Math.min(...values), Math.max(...values)];
@@ -97,7 +111,7 @@ export async function drawRoofline(report: Report): Promise<string> {
     [0.1, 100],
   );
   const x: [number, number] = [Math.min(0.05, least / 1.5), Math.max(200, most * 1.5)];
-  const { memory, compute } = roofLines(report.machine, ...x);
+  const { memory, compute } = roofLines(report.machine, ...x, isNarrow(report));
   const top = Math.max(...compute.map((line) => line.to[1]));
   const [slowest] = rangeOf(
     points.map((p) => p.rate),
