@@ -104,10 +104,10 @@ export function foldRef(x: RefArray, { axes, keepDims }: Axes, fold: (values: Fl
   };
 }
 
-/** Bytes of all operands, and some operations for each element of the first input. */
+/** Bytes of all operands, and some operations for each element of the largest input. */
 export function costPerElement(flops: number): (inputs: readonly Meta[], outputs: readonly Meta[]) => Cost {
   return (inputs, outputs) => ({
-    flops: flops * numel(inputs[0].shape),
+    flops: flops * Math.max(...inputs.map((m) => numel(m.shape))),
     bytes: [...inputs, ...outputs].reduce((n, m) => n + numel(m.shape) * dtypes[m.dtype].itemSize, 0),
   });
 }

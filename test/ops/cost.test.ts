@@ -66,3 +66,12 @@ test('products count two FLOPs a multiply-add', () => {
     expect(flops === products || flops === products + elements(outputs[0])).toBe(true);
   }
 });
+
+test.each(['mseLossGrad', 'l1LossGrad', 'bceLossGrad'])(
+  '%s computes something for each element, not for its scalar',
+  (name) => {
+    const costs = run(name);
+    expect(costs.length).toBeGreaterThan(0);
+    for (const { inputs, flops } of costs) expect(flops).toBeGreaterThanOrEqual(Math.max(...inputs.map(elements)));
+  },
+);
