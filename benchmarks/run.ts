@@ -66,22 +66,38 @@ async function comparePeers(
   return { runners, differences, failures };
 }
 
+/** A peer that fails while it is timed is left out: the others keep their times. */
+function guarded(runner: Runner, lost: Map<string, string>): Runner {
+  const run = async (calls: number) => {
+    if (lost.has(runner.name)) return Number.NaN;
+    try {
+      return await runner.run(calls);
+    } catch (error) {
+      lost.set(runner.name, (error as Error).message);
+      return Number.NaN;
+    }
+  };
+  return { name: runner.name, run, rest: async () => (lost.has(runner.name) ? undefined : runner.rest?.()) };
+}
+
 async function measured(
   setting: Setting,
   subject: Subject,
   { runners, differences, failures }: Comparison,
   job = false,
 ): Promise<Pick<Result, 'timings' | 'differences' | 'failures' | 'flops' | 'bytes' | 'rows'>> {
-  const all = [subject.runner, ...runners];
+  const lost = new Map<string, string>();
+  const all = [subject.runner, ...runners.map((runner) => guarded(runner, lost))];
   const timings = await interleave(all, setting.effort, job);
+  const kept = all.flatMap(({ name }, i) => (lost.has(name) ? [] : [[name, timings[i]] as const]));
   const { flops, bytes, rows } = subject;
   return {
     flops,
     bytes,
     rows,
-    timings: Object.fromEntries(all.map((runner, i) => [runner.name, timings[i]])),
+    timings: Object.fromEntries(kept),
     differences,
-    failures,
+    failures: [...failures, ...lost.values()],
   };
 }
 

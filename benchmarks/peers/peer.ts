@@ -35,6 +35,8 @@ export interface PeerCommand {
   readonly threads: number;
   /** A folder for results; the caller removes it. */
   readonly folder: string;
+  /** Seconds that it gets for an answer. Default: 120 to start, 900 to make a case ready, 300 for a sample. */
+  readonly patience?: Readonly<typeof patient>;
 }
 
 interface Answer {
@@ -46,41 +48,72 @@ interface Answer {
 
 const running = new Set<PeerProcess>();
 
+/** Seconds that a peer gets for an answer before it is ended: compiling a model takes minutes. */
+const patient = { start: 120, prepare: 900, run: 300 };
+
 /** Ends every peer, also in the middle of a call. */
 export function killPeers(): void {
   for (const peer of running) peer.kill();
 }
 
-/** The process of a peer. It ends by itself when its standard input does, so none outlives this process. */
+/**
+ * The process of a peer. It ends by itself when its standard input does, so none outlives this process. One that fails
+ * or does not answer is ended, and started anew for the next case.
+ */
 export class PeerProcess {
   readonly name: string;
-  private readonly child: ChildProcessWithoutNullStreams;
-  private readonly lines: AsyncIterator<string>;
-  private readonly threads: number;
+  private readonly options: PeerCommand;
   private readonly resultFile: string;
+  private readonly patience: Readonly<typeof patient>;
+  private child: ChildProcessWithoutNullStreams;
+  private lines: AsyncIterator<string>;
   private failure = '';
+  private over = false;
 
-  constructor({ name, command, args, env, threads, folder }: PeerCommand) {
-    this.name = name;
-    this.threads = threads;
-    this.resultFile = path.join(folder, `${name}.f64`);
-    // A group of its own: Ctrl-C reaches this process alone, which then ends the peer with all that the peer started.
-    this.child = spawn(command, args, { env: env ?? process.env, detached: true });
-    running.add(this);
-    this.child.on('error', (error) => {
-      this.failure = error.message;
-    });
-    this.child.stdin.on('error', () => {}); // the peer has ended: the next answer tells
-    this.child.stderr.on('data', (text: Buffer) => {
-      this.failure = (this.failure + text.toString()).slice(-2000);
-    });
-    this.lines = readline.createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+  constructor(options: PeerCommand) {
+    this.name = options.name;
+    this.options = options;
+    this.resultFile = path.join(options.folder, `${options.name}.f64`);
+    this.patience = options.patience ?? patient;
+    this.child = this.start();
+    this.lines = this.answers();
   }
 
-  private async ask(request: Readonly<Record<string, unknown>>): Promise<Answer> {
+  private start(): ChildProcessWithoutNullStreams {
+    const { command, args, env } = this.options;
+    this.failure = '';
+    this.over = false;
+    // A group of its own: Ctrl-C reaches this process alone, which then ends the peer with all that the peer started.
+    const child = spawn(command, args, { env: env ?? process.env, detached: true });
+    running.add(this);
+    child.on('error', (error) => {
+      this.failure = error.message;
+    });
+    child.stdin.on('error', () => {}); // the peer has ended: the next answer tells
+    child.stderr.on('data', (text: Buffer) => {
+      this.failure = (this.failure + text.toString()).slice(-2000);
+    });
+    return child;
+  }
+
+  private answers(): AsyncIterator<string> {
+    return readline.createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+  }
+
+  private async ask(request: Readonly<Record<string, unknown>>, seconds: number): Promise<Answer> {
     this.child.stdin.write(`${JSON.stringify(request)}\n`);
+    let late = false;
+    const limit = setTimeout(() => {
+      late = true;
+      this.kill();
+    }, seconds * 1000);
     const { value, done } = await this.lines.next();
-    if (done) throw new Error(`${this.name}: the peer ended: ${this.failure.trim() || 'without a message'}`);
+    clearTimeout(limit);
+    if (done) {
+      this.over = true;
+      const why = late ? `no answer within ${seconds} s` : this.failure.trim() || 'without a message';
+      throw new Error(`${this.name}: the peer ended: ${why}`);
+    }
     const answer = JSON.parse(value) as Answer;
     if (answer.error !== undefined) throw new Error(`${this.name}: ${answer.error}`);
     return answer;
@@ -88,17 +121,27 @@ export class PeerProcess {
 
   /** The version of the library. */
   async version(): Promise<string> {
-    return (await this.ask({ hello: true, threads: this.threads })).version ?? 'unknown';
+    const { threads } = this.options;
+    return (await this.ask({ hello: true, threads }, this.patience.start)).version ?? 'unknown';
   }
 
   /** Makes a case or a job ready and runs it once; `fresh` forgets what was made ready before. A string: why not. */
   async prepare(request: PeerRequest, mode: string, fresh: boolean): Promise<Prepared | string> {
-    const answer = await this.ask({ prepare: { ...request, mode, fresh, result: this.resultFile } });
+    if (this.over) {
+      this.child = this.start();
+      this.lines = this.answers();
+      await this.version();
+    }
+    const answer = await this.ask(
+      { prepare: { ...request, mode, fresh, result: this.resultFile } },
+      this.patience.prepare,
+    );
     if (answer.unsupported !== undefined) return answer.unsupported;
     const bytes = await fs.promises.readFile(this.resultFile);
     const result = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8).slice();
     const name = mode === '' ? this.name : `${this.name}-${mode}`;
-    const run = async (calls: number) => (await this.ask({ run: calls, mode })).seconds ?? Number.NaN;
+    const run = async (calls: number) =>
+      (await this.ask({ run: calls, mode }, this.patience.run)).seconds ?? Number.NaN;
     return { result, runner: { name, run, rest: () => asleep(this.child.pid ?? 0) } };
   }
 
