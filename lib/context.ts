@@ -12,12 +12,17 @@ export interface Context {
   scope: Tensor[] | null;
   /** 0 computes, 1 loads data ahead. */
   stream: 0 | 1;
+  /** Number of the device on which calls without tensors make theirs; null: the default one. */
+  device: number | null;
   /** Watches what this code does; null: nobody. */
   tracer: Tracer | null;
 }
 
-const root: Context = { grad: true, scope: null, stream: 0, tracer: null };
+const root: Context = { grad: true, scope: null, stream: 0, device: null, tracer: null };
 const current = root;
+/** Where tensors are made that nobody asks a device for: a setting of the thread, whatever runs in it. */
+export const defaultDevice = { index: 0 };
+
 let asynchronous = 0; // how many asynchronous contexts are open
 const storage = new AsyncLocalStorage<Context>();
 

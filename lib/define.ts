@@ -78,6 +78,8 @@ export interface Row<A = unknown> {
   readonly cost: (inputs: readonly Meta[], outputs: readonly Meta[], attrs: A) => Cost;
   /** For ops that move no data: the layout of the result. Such a row has no native kernel. */
   readonly view?: (input: Layout, attrs: A) => Layout;
+  /** For ops that copy a tensor to another device as it is: the device's number. Such a row has no native kernel. */
+  readonly transfer?: (attrs: A) => number;
   /** Its kernel may refuse the data of float operands; that of integers (indices, labels) is always suspect. */
   readonly refusesData?: boolean;
   /** What comes out is for other kernels of this process alone: its order follows from the instruction set. */
@@ -128,7 +130,7 @@ export function defineOp<A>(row: Row<A>): Op<A> {
   const op: Op<A> = {
     ...row,
     infer: inferOf(row),
-    code: row.view ? -1 : nativeOp(row.name),
+    code: row.view || row.transfer ? -1 : nativeOp(row.name),
     differentiable: joint !== null || rules.some((rule) => rule !== 'none'),
     jointVjp: joint,
     outputNames: row.outputs ?? ['out'],

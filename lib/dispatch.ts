@@ -4,6 +4,7 @@ import { forgetCompleted, noteSubmission, retold } from './callsite.js';
 import { collectGarbage } from './collect.js';
 import { context } from './context.js';
 import type { Meta, Op } from './define.js';
+import { currentDevice } from './device.js';
 import { type DType, dtypes } from './dtype.js';
 import { AthanorError, fail } from './errors.js';
 import { Block, block, type Handle, native, Role } from './native.js';
@@ -18,6 +19,7 @@ export type Operand = Tensor | number;
 const handles: (Handle | null)[] = [];
 let count = 0;
 let at = 0;
+let device = 0; // where it runs
 
 function room(op: string, numbers: number): void {
   if (at + numbers > block.length) fail(op, 'too many tensors in one call', `${count} tensors`);
@@ -68,6 +70,7 @@ function call<A>(
   const { stream, tracer } = context();
   block[Block.stream] = stream;
   block[Block.op] = op.code;
+  block[Block.device] = device;
   block[Block.label] = tracer === null ? 0 : tracer.call(op as Op<never>, inputs, listOf(out), attrs);
   let result: Results | string;
   const h = handles as Handle[];
@@ -90,16 +93,26 @@ function call<A>(
   return result;
 }
 
-/** Throws unless every tensor among the operands is alive; returns the dtype that plain numbers take. */
+function failApart(op: Op<never>, tensors: readonly Operand[]): never {
+  const places = tensors.flatMap((x) => (x instanceof Tensor ? [`${x.describe()} on ${x.device}`] : []));
+  return fail(op.name, 'tensors are on different devices; move one with to()', places.join(' and '));
+}
+
+/** Throws unless every tensor among the operands is alive, and all are on one device: the call's. Returns the dtype that
+ *  plain numbers take. */
 function checkOperands(op: Op<never>, inputs: readonly Operand[]): DType {
   let dtype: DType | undefined;
+  let where = -1;
   for (let i = 0; i < inputs.length; i++) {
     const x = inputs[i];
     if (x instanceof Tensor) {
       if (x.disposed) fail(op.name, 'the tensor was disposed of', `${op.inputs[i] ?? `input ${i}`} ${x.describe()}`);
       dtype ??= x.dtype;
+      if (where === -1) where = x.storage.device;
+      else if (where !== x.storage.device) failApart(op, inputs);
     }
   }
+  device = where === -1 ? currentDevice() : where;
   return dtype ?? 'float32';
 }
 
@@ -146,12 +159,26 @@ function inferAll<A>(op: Op<A>, metas: readonly Meta[], attrs: A): readonly Meta
 function newTensor(handle: Handle, meta: Meta): Tensor {
   const { shape, dtype } = meta;
   const bytes = numel(shape) * dtypes[dtype].itemSize;
-  return new Tensor(new Storage(handle, bytes), shape, contiguousStrides(shape), 0, dtype);
+  return new Tensor(new Storage(handle, bytes, device), shape, contiguousStrides(shape), 0, dtype);
 }
 
 function viewOf<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
   const layout = (op.view as NonNullable<Op<A>['view']>)(x, attrs);
   return new Tensor(x.storage.retain(), layout.shape, layout.strides, layout.offset, x.dtype);
+}
+
+/** A copy of a dense tensor on another device. */
+function transferOf<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
+  const to = (op.transfer as NonNullable<Op<A>['transfer']>)(attrs);
+  const { itemSize } = dtypes[x.dtype];
+  const dense = x.isContiguous ? x : x.detach().contiguous();
+  block[Block.stream] = context().stream;
+  const handle = native.transfer(dense.storage.handle as Handle, dense.offset * itemSize, x.size * itemSize, to);
+  if (dense !== x) dense.dispose();
+  if (typeof handle === 'string') throw new AthanorError(handle);
+  if (block[Block.stream] === 0) noteSubmission(block[Block.sequence], null);
+  device = to;
+  return newTensor(handle, x);
 }
 
 /**
@@ -211,6 +238,8 @@ export function applyAll<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Te
   let out: Tensor[];
   if (op.view !== undefined) {
     out = [viewOf(op, inputs[0] as Tensor, attrs)];
+  } else if (op.transfer !== undefined) {
+    out = [transferOf(op, inputs[0] as Tensor, attrs)];
   } else {
     writeInputs(op.name, inputs, dtype);
     out = runAll(op, inputs, metas, outMetas, attrs);
@@ -230,6 +259,8 @@ export function apply<A>(op: Op<A>, inputs: readonly Operand[], attrs: A): Tenso
   let out: Tensor;
   if (op.view !== undefined) {
     out = viewOf(op, inputs[0] as Tensor, attrs);
+  } else if (op.transfer !== undefined) {
+    out = transferOf(op, inputs[0] as Tensor, attrs);
   } else {
     writeInputs(op.name, inputs, dtype);
     out = runOne(op, inputs, metas, meta, attrs);
@@ -306,6 +337,8 @@ export function applyInto<A>(
 
 function writeInto<A>(op: Op<A>, given: readonly Operand[], targets: readonly Tensor[], attrs: A, name: string): void {
   const dtype = checkOperands(op as Op<never>, given);
+  if (!given.some((x) => x instanceof Tensor)) device = targets[0].storage.device;
+  if (targets.some((t) => t.storage.device !== device)) failApart(op as Op<never>, [...given, ...targets]);
   const metas = metasOf(given, dtype);
   const outMetas = inferAll(op, metas, attrs);
   targets.forEach((target, i) => {

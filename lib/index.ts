@@ -19,7 +19,7 @@ export type { ImageSplits, LabelledImages } from './data/images.js';
 export { DataLoader, type DataLoaderOptions } from './data/loader.js';
 export { loadMnist, type MnistOptions, type MnistPlace, mnistPlaces } from './data/mnist.js';
 export { TensorDataset } from './data/tensor-dataset.js';
-export { devices } from './device.js';
+export { type DeviceInfo, type DeviceName, devices, getDefaultDevice, setDefaultDevice } from './device.js';
 export type { DataOf, DType, TypedArray } from './dtype.js';
 export { AthanorError } from './errors.js';
 export { type IdxArray, readIdx } from './io/idx.js';
@@ -91,7 +91,7 @@ export {
   convTranspose2d,
   type Pair,
 } from './ops/conv.js';
-export { cast, clone, contiguous, to } from './ops/copy.js';
+export { cast, clone, contiguous } from './ops/copy.js';
 export {
   arange,
   eye,
@@ -153,6 +153,7 @@ export { cumsum } from './ops/scan.js';
 export { logSoftmax, logSumExp, softmax } from './ops/softmax.js';
 export { chunk, split, unbind } from './ops/split.js';
 export { type NormOptions, norm, std, type VarianceOptions, variance } from './ops/statistics.js';
+export { to } from './ops/to.js';
 export { tril, triu } from './ops/triangle.js';
 export {
   abs,
@@ -196,7 +197,15 @@ export { type ClampOptions, clamp, maskedFill, where } from './ops/where.js';
 export * as optim from './optim/index.js';
 export { defaultGenerator, Generator, type GeneratorState, manualSeed } from './random.js';
 export { synchronize } from './read.js';
-export { type EngineInfo, getNumThreads, info, setNumThreads } from './runtime.js';
+export {
+  type EngineInfo,
+  type Float32Precision,
+  getFloat32Precision,
+  getNumThreads,
+  info,
+  setFloat32Precision,
+  setNumThreads,
+} from './runtime.js';
 export type { Shape } from './shape.js';
 export { type NestedArray, Tensor } from './tensor.js';
 

@@ -1,4 +1,5 @@
 import { context, runIn } from './context.js';
+import { checkDevice } from './device.js';
 import { fail, show } from './errors.js';
 import { native } from './native.js';
 import { emptySpares } from './storage.js';
@@ -22,30 +23,35 @@ export interface MemoryReport {
   readonly systemCalls: number;
 }
 
-/** Live buffers and bytes, cached bytes and peak of the CPU. */
-export function memory(): MemoryReport {
+/** Live buffers and bytes, cached bytes and peak of a device, the CPU if none is named. Throws when there is no such device. */
+export function memory(device = 'cpu'): MemoryReport {
+  const index = checkDevice('memory', device);
   emptySpares();
-  return native.memory();
+  return native.memory(index);
 }
 
-/** Starts a new `peakBytes` from what is allocated now. */
-export function resetPeakMemory(): void {
+/** Starts a new `peakBytes` of a device from what is allocated now. */
+export function resetPeakMemory(device = 'cpu'): void {
+  const index = checkDevice('resetPeakMemory', device);
   emptySpares();
-  native.configure({ resetPeak: true });
+  native.configure({ device: index, resetPeak: true });
 }
 
-/** Gives cached memory back to the system. */
-export function trimMemory(): void {
+/** Gives a device's cached memory back to the system. */
+export function trimMemory(device = 'cpu'): void {
+  const index = checkDevice('trimMemory', device);
   emptySpares();
-  native.configure({ trim: 0 });
+  native.configure({ device: index, trim: 0 });
 }
 
-/** The most bytes the process may hold in tensors and cache; past it ops fail with "out of memory". 0: no limit. */
-export function setMemoryLimit(bytes: number): void {
+/** The most bytes the process may hold on a device in tensors and cache; past it ops fail with "out of memory". 0: no
+ *  limit. */
+export function setMemoryLimit(bytes: number, device = 'cpu'): void {
+  const index = checkDevice('setMemoryLimit', device);
   if (!Number.isInteger(bytes) || bytes < 0)
     fail('setMemoryLimit', 'bytes must be a whole number, 0 or more', show(bytes));
   emptySpares();
-  native.configure({ memoryLimit: bytes });
+  native.configure({ device: index, memoryLimit: bytes });
 }
 
 function keepReachable(value: unknown, kept: Set<Tensor>, seen: Set<object>): void {

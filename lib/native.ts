@@ -1,6 +1,7 @@
 // Finds and loads the addon, and shares the command block with it.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { DeviceName } from './device.js';
 import { AthanorError } from './errors.js';
 
 /** What a JavaScript tensor holds of its memory; only native code looks inside. */
@@ -10,7 +11,8 @@ export type Handle = { readonly __handle: unique symbol };
 interface Session {
   readonly ops: readonly string[];
   run(...handles: (Handle | Handle[])[]): Handle | Handle[] | undefined | string;
-  upload(data: ArrayBufferView): Handle | string;
+  upload(data: ArrayBufferView, device: number): Handle | string;
+  transfer(handle: Handle, offsetBytes: number, bytes: number, device: number): Handle | string;
   read(handle: Handle, offsetBytes: number, destination: ArrayBufferView, mode: 0 | 1): number | undefined | string;
   release(handle: Handle): void;
   synchronize(): string | undefined;
@@ -34,7 +36,15 @@ export interface RoofRequest {
 /** The addon. */
 interface Binding {
   open(block: Float64Array, onRead: (id: number, message?: string, sequence?: number) => void): Session | string;
-  memory(): {
+  openDevices(file: string): string;
+  devices(): {
+    device: DeviceName;
+    name: string;
+    memoryBytes: number;
+    multiprocessors: number;
+    architecture: string;
+  }[];
+  memory(device: number): {
     buffers: number;
     bytes: number;
     allocatedBytes: number;
@@ -44,15 +54,17 @@ interface Binding {
     systemCalls: number;
   };
   configure(options: {
+    device?: number;
     memoryLimit?: number;
     threads?: number;
     trim?: number;
     resetPeak?: boolean;
     collected?: boolean;
+    float32Precision?: number;
   }): void;
   info(): { isa: string; isaLevels: string[]; blas: string; threads: number; compiler: string; synchronous: boolean };
-  kernels(op: number): string[];
-  forceKernel(op: number, index: number): void;
+  kernels(op: number, device?: number): string[];
+  forceKernel(op: number, index: number, device?: number): void;
 }
 
 /** The command block's header; native/napi/door.h has the same numbers. */
@@ -68,6 +80,7 @@ export const Block = {
   label: 8,
   tight: 9,
   collect: 10,
+  device: 11,
   header: 12,
 } as const;
 

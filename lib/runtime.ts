@@ -1,3 +1,4 @@
+import { fail, show } from './errors.js';
 import { native } from './native.js';
 import { checkInteger } from './shape.js';
 
@@ -33,4 +34,26 @@ export function setNumThreads(threads: number): void {
 /** How many threads work on one op. */
 export function getNumThreads(): number {
   return native.info().threads;
+}
+
+/** What a GPU's products of float32 matrices may round their factors to. */
+export type Float32Precision = 'exact' | 'tf32';
+
+const precisions: readonly Float32Precision[] = ['exact', 'tf32'];
+let precision: Float32Precision = 'exact';
+
+/**
+ * Lets products of float32 matrices on a GPU use its tensor cores, which take factors of 10 bits of fraction (`tf32`), in the
+ * whole process; sums stay float32. The default, "exact", rounds as the CPU does. Throws for anything else.
+ */
+export function setFloat32Precision(value: Float32Precision): void {
+  const index = precisions.indexOf(value);
+  if (index < 0) fail('setFloat32Precision', 'precision must be "exact" or "tf32"', show(value));
+  native.configure({ float32Precision: index });
+  precision = value;
+}
+
+/** What {@link setFloat32Precision} was last told in this thread. */
+export function getFloat32Precision(): Float32Precision {
+  return precision;
 }

@@ -48,6 +48,8 @@ export class Storage {
   constructor(
     handle: Handle,
     private readonly bytes: number,
+    /** Number of the device where it is; 0: the CPU. */
+    readonly device: number,
   ) {
     this.handle = handle;
   }

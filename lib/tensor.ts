@@ -5,6 +5,7 @@ import { backward } from './autograd/backward.js';
 import type { GradHook, GradNode } from './autograd/tape.js';
 import { plus } from './autograd/tensors.js';
 import { context } from './context.js';
+import { type DeviceName, deviceName } from './device.js';
 import { type DataOf, type DType, dtypes, hostArray, type TypedArray } from './dtype.js';
 import { fail, show } from './errors.js';
 import type { Handle } from './native.js';
@@ -58,9 +59,9 @@ export class Tensor {
     return numel(this.shape);
   }
 
-  /** Where the tensor lives. */
-  get device(): 'cpu' {
-    return 'cpu';
+  /** Where the tensor lives: "cpu", "cuda:0". */
+  get device(): DeviceName {
+    return deviceName(this.storage.device);
   }
 
   /** Whether elements are float32, float64 or bfloat16: only such tensors have gradients. */

@@ -6,5 +6,5 @@ const { add, finish } = require('./lib/counts.js');
 const { runNativeTests, runJest } = require('./lib/suites.js');
 
 const jestArguments = process.argv.slice(2);
-prepare({ native: { targets: ['athanor', 'athanor_native_test'] } });
+prepare({ native: { targets: ['athanor', 'athanor_native_test', 'athanor_cuda_simulated'] } });
 finish(jestArguments.length > 0 ? runJest(jestArguments) : add(runNativeTests(), runJest()));

@@ -1,5 +1,5 @@
 // The main job, `npm start`: trains a network on handwritten digits, shows how it goes and writes down what came out.
-import { devices, info, manualSeed } from 'athanor';
+import { info, manualSeed, setDefaultDevice } from 'athanor';
 import { loadDigits, makeLoaders } from './data.js';
 import { learn } from './learn.js';
 import { models } from './models.js';
@@ -12,6 +12,7 @@ import { listenForStop } from './stop.js';
 const DRAWN = 40;
 
 async function run(options: Options): Promise<number> {
+  setDefaultDevice(options.device);
   // With --json standard output belongs to the result alone.
   const stream = options.json ? process.stderr : process.stdout;
   const progress = new Progress(stream);
@@ -69,7 +70,7 @@ async function run(options: Options): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  const options = parseOptions(process.argv.slice(2), devices());
+  const options = parseOptions(process.argv.slice(2));
   return typeof options === 'number' ? options : run(options);
 }
 

@@ -98,7 +98,9 @@ class Pass {
   /** Computes the gradients of a node's inputs and passes them on. What else its rule made is freed at once. */
   private gradients(node: GradNode, gs: Slots, needs: readonly boolean[]): void {
     const made: Tensor[] = [];
-    const modes = this.createGraph ? { grad: true } : { grad: false, scope: made };
+    // What a rule makes of nothing is made where its gradient is.
+    const device = gs.find((g) => g !== null)?.storage.device ?? null;
+    const modes = this.createGraph ? { grad: true, device } : { grad: false, scope: made, device };
     let results: (Tensor | null)[] = [];
     let own: (Tensor | null)[] = [];
     try {
@@ -186,7 +188,7 @@ function seedFor(op: string, t: Tensor, given: Tensor | undefined, createGraph: 
   }
   if (given === undefined) {
     if (t.size !== 1) fail(op, 'a tensor of more than one element needs a gradient to start from', t.describe());
-    return withModes({ grad: false, scope: null }, () => fullLike(1, t));
+    return withModes({ grad: false, scope: null, device: t.storage.device }, () => fullLike(1, t));
   }
   if (!(given instanceof Tensor)) fail(op, 'the gradient must be a tensor', show(given));
   if (!sameShape(given.shape, t.shape)) {

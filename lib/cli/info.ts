@@ -10,11 +10,15 @@ function collect(): Record<string, unknown> {
   const { info } = require('../runtime.js') as typeof import('../runtime.js');
   const { devices } = require('../device.js') as typeof import('../device.js');
   const { memory } = require('../memory.js') as typeof import('../memory.js');
+  const all = devices();
   return {
     athanor: packageVersion(),
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
-    devices: devices(),
+    devices: all.filter(({ available }) => available).map(({ device }) => device),
+    gpu: all
+      .map(({ device, name, reason }) => (device === 'cpu' ? '' : (reason ?? `${device} is ${name}`)))
+      .filter(Boolean),
     ...info(),
     memoryLimit: memory().limitBytes,
     data: { mnist: mnistPlaces().map(describePlace) },

@@ -1,5 +1,4 @@
 import { fail, show } from '../errors.js';
-import { tensor } from '../ops/create.js';
 import { indexSelect } from '../ops/indexing.js';
 import { Tensor } from '../tensor.js';
 import type { Dataset } from './dataset.js';
@@ -29,7 +28,6 @@ export class TensorDataset implements Dataset {
   }
 
   batch(indices: Int32Array): Tensor[] {
-    const index = tensor(indices);
-    return this.tensors.map((t) => indexSelect(t, 0, index));
+    return this.tensors.map((t) => indexSelect(t, 0, indices));
   }
 }

@@ -109,7 +109,7 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
   if (!Array.isArray(counts) || counts.length === 0) fail('measureMachine', 'threads must list counts', show(counts));
   for (const n of counts) checkInteger('measureMachine', 'a thread count', n, 1, 1024);
   const windows = quick ? 5 : 9;
-  const before = native.memory().cachedBytes;
+  const before = native.memory(0).cachedBytes;
   const found = caches();
 
   const compute: ComputeRoof[] = [];

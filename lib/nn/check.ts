@@ -40,7 +40,7 @@ export function checkSizes(layer: string, what: string, value: unknown, count: n
 
 /** The dtype of a layer's parameters: a float one. */
 export function checkFloat(layer: string, options: { readonly dtype?: DType; readonly device?: string }): DType {
-  checkDevice(layer, options.device);
+  if (options.device !== undefined) checkDevice(layer, options.device);
   const dtype = options.dtype === undefined ? 'float32' : checkDType(layer, options.dtype);
   return dtype === 'float32' || dtype === 'float64'
     ? dtype

@@ -23,7 +23,7 @@ function write(op: string, t: Tensor, make: (t: Tensor) => Tensor): Tensor {
   if (!(t instanceof Tensor)) fail(op, 'a tensor was expected', show(t));
   if (t.disposed) fail(op, 'the tensor was disposed of', t.describe());
   if (!t.isFloat) fail(op, 'a float tensor was expected', t.describe());
-  withModes({ grad: false, scope: null }, () => {
+  withModes({ grad: false, scope: null, device: t.storage.device }, () => {
     const values = make(t);
     if (values === t) return;
     t.copy_(values);

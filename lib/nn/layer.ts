@@ -1,5 +1,6 @@
 // What the constructors of layers with parameters have in common.
 import { withModes } from '../context.js';
+import { onDevice } from '../device.js';
 import type { DType } from '../dtype.js';
 import { filled } from '../ops/copy.js';
 import type { Generator } from '../random.js';
@@ -36,12 +37,13 @@ function made<T extends Parameter | Buffer>(
 
 /** A parameter with one value everywhere; layers then draw what they start from. */
 export function newParameter(layer: string, shape: Shape, options: LayerOptions, value = 0): Parameter {
-  const out = made(Parameter, shape, checkFloat(layer, options), value);
+  const dtype = checkFloat(layer, options);
+  const out = onDevice(layer, options.device, () => made(Parameter, shape, dtype, value));
   out.requiresGrad = true;
   return out;
 }
 
 /** A buffer with one value everywhere. */
-export function newBuffer(shape: Shape, dtype: DType, value: number): Buffer {
-  return made(Buffer, shape, dtype, value);
+export function newBuffer(layer: string, shape: Shape, options: LayerOptions, dtype: DType, value: number): Buffer {
+  return onDevice(layer, options.device, () => made(Buffer, shape, dtype, value));
 }

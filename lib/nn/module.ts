@@ -1,10 +1,11 @@
 import { inspect } from 'node:util';
 import { withModes } from '../context.js';
-import { checkDevice, devices } from '../device.js';
+import { checkDevice } from '../device.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import type { StateDict } from '../named.js';
 import { checkFlag, checkOptions } from '../options.js';
+import { moved } from '../ops/transfer.js';
 import type { Tensor } from '../tensor.js';
 import { formatModule } from './format.js';
 import { allModules, allState, childrenOf, stateOf, unique } from './members.js';
@@ -142,27 +143,33 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 
   /**
-   * Moves the module to a device ("cpu"), or converts its float parameters and buffers to a dtype ("float64"). A
-   * conversion puts new tensors in place of the old ones, which are disposed of: make the optimizer afterwards.
+   * Moves the module to a device ("cpu", "cuda", "cuda:1"), or converts its float parameters and buffers to a dtype
+   * ("float64"). New tensors take the place of the old ones, which are disposed of: make the optimizer afterwards.
    * Returns the module. Throws when there is no such device or float dtype.
    */
   to(target: string): this {
-    if (!Object.hasOwn(dtypes, target)) {
+    let wants: (t: Tensor) => boolean;
+    let change: (t: Tensor) => Tensor;
+    if (Object.hasOwn(dtypes, target)) {
+      const dtype = target as DType;
+      if (dtype !== 'float32' && dtype !== 'float64')
+        fail('to', 'a module converts to a float dtype: float32 or float64', show(target));
+      wants = (t) => t.isFloat && t.dtype !== dtype;
+      change = (t) => t.cast(dtype);
+    } else {
       if (target !== 'cpu' && !/^cuda/.test(String(target))) {
-        const allowed = [...devices(), 'float32', 'float64'].join(', ');
+        const allowed = 'cpu, cuda, cuda:N, float32, float64';
         fail('to', `a module moves to a device or a float dtype: one of ${allowed}`, show(target));
       }
-      checkDevice('to', target);
-      return this;
+      const device = checkDevice('to', target);
+      wants = (t) => t.storage.device !== device;
+      change = (t) => moved(t, device);
     }
-    const dtype = target as DType;
-    if (dtype !== 'float32' && dtype !== 'float64')
-      fail('to', 'a module converts to a float dtype: float32 or float64', show(target));
     const converted = new Map<Tensor, Parameter | Buffer>();
     for (const { value, replace } of allModules(this).flatMap(([, module]) => stateOf(module))) {
       if (converted.has(value)) replace(converted.get(value) as Parameter);
-      else if (value.isFloat && value.dtype !== dtype) {
-        const other = convert(value, dtype);
+      else if (wants(value)) {
+        const other = convert(value, change);
         converted.set(value, other);
         replace(other);
       }
@@ -196,14 +203,14 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
   }
 }
 
-function convert(old: Parameter | Buffer, dtype: DType): Parameter | Buffer {
+function convert(old: Parameter | Buffer, change: (t: Tensor) => Tensor): Parameter | Buffer {
   return withModes({ grad: false, scope: null }, () => {
-    const cast = old.cast(dtype);
-    const out = adopt('to', old instanceof Parameter ? Parameter : Buffer, cast);
-    cast.dispose();
+    const other = change(old);
+    const out = adopt('to', old instanceof Parameter ? Parameter : Buffer, other);
+    other.dispose();
     if (old instanceof Buffer) (out as Buffer).persistent = old.persistent;
     else out.requiresGrad = old.requiresGrad;
-    out.grad = old.grad === null ? null : old.grad.cast(dtype);
+    out.grad = old.grad === null ? null : change(old.grad);
     return out;
   });
 }

@@ -71,9 +71,9 @@ abstract class BatchNorm extends Module {
     this.weight = learns ? newParameter(name, shape, options, 1) : null;
     this.bias = learns ? newParameter(name, shape, options) : null;
     const tracks = checkFlag(name, 'trackRunningStats', trackRunningStats);
-    this.runningMean = tracks ? newBuffer(shape, dtype, 0) : null;
-    this.runningVar = tracks ? newBuffer(shape, dtype, 1) : null;
-    this.numBatchesTracked = tracks ? newBuffer([], 'int32', 0) : null;
+    this.runningMean = tracks ? newBuffer(name, shape, options, dtype, 0) : null;
+    this.runningVar = tracks ? newBuffer(name, shape, options, dtype, 1) : null;
+    this.numBatchesTracked = tracks ? newBuffer(name, [], options, 'int32', 0) : null;
   }
 
   /** Forgets the running statistics: mean 0, variance 1, no batches. */

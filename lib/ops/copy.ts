@@ -1,8 +1,8 @@
 import { calledAs } from '../callsite.js';
+import { withModes } from '../context.js';
 import { defineOp } from '../define.js';
-import { checkDevice, devices } from '../device.js';
 import { apply, applyInto } from '../dispatch.js';
-import { checkDType, checkFits, type DType, dtypes } from '../dtype.js';
+import { checkDType, checkFits, type DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { formatShape, numel, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
@@ -50,21 +50,6 @@ export function cast(x: Tensor, dtype: DType): Tensor {
   return dtype === checkTensor('cast', x).dtype ? x : apply(copyOp, [x], { dtype: checkDType('cast', dtype) });
 }
 
-/**
- * The tensor in another dtype (`x.to('bfloat16')`: see {@link cast}) or on a device ("cpu"); the tensor itself where
- * nothing changes. Throws when `target` names neither. Source: torch.Tensor.to.
- */
-export function to(x: Tensor, target: DType | 'cpu'): Tensor {
-  checkTensor('to', x);
-  if (Object.hasOwn(dtypes, target)) return cast(x, target as DType);
-  if (target !== 'cpu' && !/^cuda/.test(String(target))) {
-    const allowed = [...devices(), ...Object.keys(dtypes)].join(', ');
-    fail('to', `a tensor moves to a device or a dtype: one of ${allowed}`, show(target));
-  }
-  checkDevice('to', target);
-  return x;
-}
-
 const fillOp = defineOp<{ shape: readonly number[]; dtype: DType; value: number }>({
   name: 'fill',
   bfloat16: true,
@@ -79,9 +64,10 @@ const fillOp = defineOp<{ shape: readonly number[]; dtype: DType; value: number 
   cost: (_inputs, outputs) => ({ flops: 0, bytes: bytesOf(outputs) }),
 });
 
-/** @internal A new tensor with one value everywhere; the arguments are checked by the callers. */
-export function filled(shape: readonly number[], value: number, dtype: DType): Tensor {
-  return apply(fillOp, [], { shape, dtype, value });
+/** @internal A new tensor with one value everywhere, where `like` is; the arguments are checked by the callers. */
+export function filled(shape: readonly number[], value: number, dtype: DType, like?: Tensor): Tensor {
+  const make = () => apply(fillOp, [], { shape, dtype, value });
+  return like === undefined ? make() : withModes({ device: like.storage.device }, make);
 }
 
 /**

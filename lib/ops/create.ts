@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { context } from '../context.js';
-import { checkDevice } from '../device.js';
+import { checkDevice, currentDevice, type DeviceName, onDevice } from '../device.js';
 import { checkDType, checkFits, type DType, dtypes, hostArray, type TypedArray } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
@@ -18,8 +18,8 @@ export type TensorData = number | boolean | readonly TensorData[] | TypedArray;
 export interface TensorOptions {
   /** Default: the typed array's own, bool for booleans, float32 for other numbers. */
   readonly dtype?: DType;
-  /** Default "cpu". */
-  readonly device?: string;
+  /** "cpu", "cuda" or "cuda:N". Default: what setDefaultDevice() said, "cpu" before that. */
+  readonly device?: DeviceName;
   /** Make it a leaf that gradients are computed for. Default false. */
   readonly requiresGrad?: boolean;
 }
@@ -44,7 +44,7 @@ export function dtypeOf<O extends TensorOptions>(
   known: readonly (keyof O & string)[] = tensorOptions,
 ): DType {
   checkOptions(op, options, known);
-  checkDevice(op, options.device);
+  if (options.device !== undefined) checkDevice(op, options.device);
   if (options.requiresGrad !== undefined) checkFlag(op, 'requiresGrad', options.requiresGrad);
   return options.dtype === undefined ? otherwise : checkDType(op, options.dtype);
 }
@@ -69,9 +69,10 @@ function checkAttached(op: string, data: ArrayBufferView): void {
 
 /** @internal A tensor that holds a copy of the typed array's bytes. */
 export function upload(op: string, data: ArrayBufferView, shape: Shape, dtype: DType): Tensor {
-  const handle = native.upload(data);
+  const device = currentDevice();
+  const handle = native.upload(data, device);
   if (typeof handle === 'string') fail(op, handle);
-  const t = new Tensor(new Storage(handle, data.byteLength), shape, contiguousStrides(shape), 0, dtype);
+  const t = new Tensor(new Storage(handle, data.byteLength, device), shape, contiguousStrides(shape), 0, dtype);
   context().scope?.push(t);
   return t;
 }
@@ -134,7 +135,7 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
     if (numel(shape) !== array.length) {
       fail('tensor', 'shape and data differ in their number of elements', `${formatShape(shape)} and ${array.length}`);
     }
-    const t = upload('tensor', array, shape, own);
+    const t = onDevice('tensor', options.device, () => upload('tensor', array, shape, own));
     return finish('tensor', converted(t, dtype), options);
   }
   if (typeof data !== 'number' && typeof data !== 'boolean' && !Array.isArray(data)) {
@@ -150,8 +151,14 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
   ]);
   const array = hostArray('tensor', written(dtype), numel(nested));
   fillFrom(array, data, nested, dtype);
-  const t = converted(upload('tensor', array, nested, written(dtype)), dtype);
+  const t = onDevice('tensor', options.device, () =>
+    converted(upload('tensor', array, nested, written(dtype)), dtype),
+  );
   return finish('tensor', options.shape === undefined ? t : t.reshape(checkShape('tensor', options.shape)), options);
+}
+
+function makeFilled(op: string, shape: Shape, value: number, dtype: DType, options: TensorOptions): Tensor {
+  return onDevice(op, options.device, () => filled([...checkShape(op, shape)], value, dtype));
 }
 
 /** A tensor of this shape with `value` everywhere; float32 unless said otherwise. Throws when the dtype cannot hold it. */
@@ -159,33 +166,33 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
   const dtype = dtypeOf('full', options, 'float32');
   if (typeof value !== 'number') fail('full', 'value must be a number', show(value));
   checkFits('full', value, dtype);
-  return finish('full', filled([...checkShape('full', shape)], value, dtype), options);
+  return finish('full', makeFilled('full', shape, value, dtype, options), options);
 }
 
 /** A tensor of zeros; float32 unless said otherwise. */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
   const dtype = dtypeOf('zeros', options, 'float32');
-  return finish('zeros', filled([...checkShape('zeros', shape)], 0, dtype), options);
+  return finish('zeros', makeFilled('zeros', shape, 0, dtype, options), options);
 }
 
 /** A tensor of ones; float32 unless said otherwise. */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
   const dtype = dtypeOf('ones', options, 'float32');
-  return finish('ones', filled([...checkShape('ones', shape)], 1, dtype), options);
+  return finish('ones', makeFilled('ones', shape, 1, dtype, options), options);
 }
 
-/** Zeros in the shape and dtype of `like`. */
+/** Zeros in the shape and dtype of `like`, where it is. */
 export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
   checkTensor('zerosLike', like, 'like');
   const dtype = dtypeOf('zerosLike', options, like.dtype);
-  return finish('zerosLike', filled([...like.shape], 0, dtype), options);
+  return finish('zerosLike', makeFilled('zerosLike', like.shape, 0, dtype, { device: like.device, ...options }), options);
 }
 
-/** Ones in the shape and dtype of `like`. */
+/** Ones in the shape and dtype of `like`, where it is. */
 export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
   checkTensor('onesLike', like, 'like');
   const dtype = dtypeOf('onesLike', options, like.dtype);
-  return finish('onesLike', filled([...like.shape], 1, dtype), options);
+  return finish('onesLike', makeFilled('onesLike', like.shape, 1, dtype, { device: like.device, ...options }), options);
 }
 
 /**
@@ -204,7 +211,10 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
   const n = Math.max(0, Math.ceil((to - from) / step));
   const array = hostArray('arange', written(dtype), n);
   for (let i = 0; i < n; i++) array[i] = checkFits('arange', from + i * step, dtype);
-  return finish('arange', converted(upload('arange', array, [n], written(dtype)), dtype), options);
+  const t = onDevice('arange', options.device, () =>
+    converted(upload('arange', array, [n], written(dtype)), dtype),
+  );
+  return finish('arange', t, options);
 }
 
 /**
@@ -224,7 +234,10 @@ export function linspace(start: number, end: number, count: number, options: Ten
         : end - ((count - 1 - i) * (end - start)) / (count - 1);
     array[i] = checkFits('linspace', value, dtype);
   }
-  return finish('linspace', converted(upload('linspace', array, [count], written(dtype)), dtype), options);
+  const t = onDevice('linspace', options.device, () =>
+    converted(upload('linspace', array, [count], written(dtype)), dtype),
+  );
+  return finish('linspace', t, options);
 }
 
 /** The identity matrix of `rows` x `columns` (default: square); float32 unless said otherwise. */
@@ -234,5 +247,8 @@ export function eye(rows: number, columns = rows, options: TensorOptions = {}): 
   checkInteger('eye', 'columns', columns);
   const array = hostArray('eye', written(dtype), rows * columns);
   for (let i = 0; i < Math.min(rows, columns); i++) array[i * columns + i] = 1;
-  return finish('eye', converted(upload('eye', array, [rows, columns], written(dtype)), dtype), options);
+  const t = onDevice('eye', options.device, () =>
+    converted(upload('eye', array, [rows, columns], written(dtype)), dtype),
+  );
+  return finish('eye', t, options);
 }

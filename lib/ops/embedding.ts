@@ -25,7 +25,7 @@ export function embedding(weight: Tensor, index: Indices, options: EmbeddingOpti
   const { paddingIdx = null } = checkOptions('embedding', options, ['paddingIdx']);
   const rows = weight.shape[0];
   if (paddingIdx !== null) checkInteger('embedding', 'paddingIdx', paddingIdx, -rows, rows - 1);
-  const rowsOf = asIndices('embedding', index);
+  const rowsOf = asIndices('embedding', index, weight);
   const out = calledAs('embedding', 'indexSelect', () => indexSelect(weight, 0, rowsOf));
   if (paddingIdx === null || !out.requiresGrad || !context().grad) return out;
   const padding = rowsOf.eq(paddingIdx < 0 ? paddingIdx + rows : paddingIdx).unsqueeze(-1);

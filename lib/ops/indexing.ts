@@ -130,12 +130,12 @@ const scatterAddOp = defineOp<Axis>({
  */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
   const d = checkAxis('gather', axis, checkTensor('gather', x).ndim);
-  return apply(gatherOp, [x, asIndices('gather', index)], { axis: d });
+  return apply(gatherOp, [x, asIndices('gather', index, x)], { axis: d });
 }
 
 function scatterOperands(op: string, x: Tensor, axis: number, index: Tensor, src: Tensor): [Tensor[], Axis] {
   const attrs = { axis: checkAxis(op, axis, checkTensor(op, x).ndim) };
-  const indices = asIndices(op, index);
+  const indices = asIndices(op, index, x);
   checkTensor(op, src, 'src');
   return [[x, indices, src], attrs];
 }
@@ -226,16 +226,16 @@ const indexAddOp = defineOp<Axis>({
  */
 export function indexSelect(x: Tensor, axis: number, index: Indices): Tensor {
   const d = checkAxis('indexSelect', axis, checkTensor('indexSelect', x).ndim);
-  return apply(indexSelectOp, [x, asIndices('indexSelect', index)], { axis: d });
+  return apply(indexSelectOp, [x, asIndices('indexSelect', index, x)], { axis: d });
 }
 
 /** Elements of `x` by their position in row-major order, in the shape of `index`. The result fails as indexSelect's does. */
 export function take(x: Tensor, index: Indices): Tensor {
-  return indexSelect(checkTensor('take', x).reshape([x.size]), 0, asIndices('take', index));
+  return indexSelect(checkTensor('take', x).reshape([x.size]), 0, asIndices('take', index, x));
 }
 
 function addOperands(op: string, x: Tensor, axis: number, index: Indices, src: Tensor): [Tensor[], Axis] {
-  return scatterOperands(op, x, axis, asIndices(op, index), src);
+  return scatterOperands(op, x, axis, asIndices(op, index, x), src);
 }
 
 /**

@@ -19,6 +19,7 @@ import * as scan from './scan.js';
 import * as softmax from './softmax.js';
 import * as split from './split.js';
 import * as statistics from './statistics.js';
+import * as to from './to.js';
 import * as triangle from './triangle.js';
 import * as unary from './unary.js';
 import * as view from './view.js';
@@ -48,6 +49,7 @@ const modules = [
   softmax,
   split,
   statistics,
+  to,
   triangle,
   unary,
   view,
@@ -75,6 +77,7 @@ export interface Methods
     MethodsOf<typeof softmax>,
     MethodsOf<typeof split>,
     MethodsOf<typeof statistics>,
+    MethodsOf<typeof to>,
     MethodsOf<typeof triangle>,
     MethodsOf<typeof unary>,
     MethodsOf<typeof view>,

@@ -1,6 +1,7 @@
 // New tensors of random numbers. Each number depends on the generator's seed, on how far its stream is, and on its own
 // index: not on threads, nor on the device.
 import { defineOp, type Op, type Row } from '../define.js';
+import { onDevice } from '../device.js';
 import { apply } from '../dispatch.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
@@ -111,7 +112,11 @@ export function uniform(shape: Shape, options: RandomOptions & Partial<Between> 
   const drawn = prepare('uniform', shape, options, known);
   const largest = drawn.dtype === 'float32' ? 3.4028234663852886e38 : Number.MAX_VALUE;
   if (high - low > largest) fail('uniform', `high - low is beyond ${drawn.dtype}`, `${low} and ${high}`);
-  return finish('uniform', apply(uniformOp, [], { ...drawn, low, high }), options);
+  return finish(
+    'uniform',
+    onDevice('uniform', options.device, () => apply(uniformOp, [], { ...drawn, low, high })),
+    options,
+  );
 }
 
 /** A tensor of numbers drawn uniformly from [0, 1). Throws as {@link uniform} does. */
@@ -168,7 +173,8 @@ export function normal(shape: Shape, options: RandomOptions & Partial<Bell> = {}
   const std = checkFinite('normal', 'std', options.std ?? 1);
   if (std < 0) fail('normal', 'std must not be negative', show(std));
   const drawn = prepare('normal', shape, options, known);
-  return finish('normal', apply(normalOp, [], { ...drawn, mean, std }), options);
+  const t = onDevice('normal', options.device, () => apply(normalOp, [], { ...drawn, mean, std }));
+  return finish('normal', t, options);
 }
 
 /** A tensor of numbers drawn from the standard normal distribution. Throws as {@link normal} does. */
@@ -203,12 +209,13 @@ export function bernoulli(shape: Shape, options: BernoulliOptions = {}): Tensor 
     const dtype = dtypeOf('bernoulli', options, 'float32', known);
     checkShape('bernoulli', shape);
     checkGenerator('bernoulli', generator);
-    const chances = rand(shape, { generator });
+    const chances = uniform(shape, { generator, device: p.device });
     return finish('bernoulli', chances.lt(p.detach().expand(shape)).cast(dtype), options);
   }
   if (!(typeof p === 'number' && p >= 0 && p <= 1)) fail('bernoulli', 'p must be from 0 to 1', show(p));
   const drawn = prepare('bernoulli', shape, options, known, () => true);
-  return finish('bernoulli', apply(bernoulliOp, [], { ...drawn, p }), options);
+  const t = onDevice('bernoulli', options.device, () => apply(bernoulliOp, [], { ...drawn, p }));
+  return finish('bernoulli', t, options);
 }
 
 const randintOp = drawing<{ readonly low: number; readonly range: number }>(
@@ -239,7 +246,8 @@ export function randint(low: number, high: number, shape: Shape, options: Random
   // A number takes one word whatever its dtype.
   const checked = [...checkShape('randint', shape)];
   const stream = checkGenerator('randint', options.generator).take(numel(checked));
-  const t = apply(randintOp, [], { shape: checked, dtype, stream, low, range: high - low });
+  const attrs = { shape: checked, dtype, stream, low, range: high - low };
+  const t = onDevice('randint', options.device, () => apply(randintOp, [], attrs));
   return finish('randint', t, options);
 }
 

@@ -34,7 +34,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   checkTensor('where', condition, 'the condition');
   const both = typeof a === 'number' && typeof b === 'number';
   const dtype = both ? 'float32' : meetingDType('where', a, b);
-  const operand = (x: Operand) => (x instanceof Tensor ? x.cast(dtype) : filled([], x, dtype));
+  const operand = (x: Operand) => (x instanceof Tensor ? x.cast(dtype) : filled([], x, dtype, condition));
   return apply(whereOp, [condition, operand(a), operand(b)], undefined);
 }
 

@@ -169,7 +169,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
     }
     const { tensors } = state;
     const missing = names.filter((name) => !(name in tensors));
-    for (const name of missing) tensors[name] = keep(filled(p.shape, this.initialState(group), p.dtype));
+    for (const name of missing) tensors[name] = keep(filled(p.shape, this.initialState(group), p.dtype, p));
     state.fresh = missing.length > 0;
     return state;
   }
@@ -260,7 +260,7 @@ export abstract class Optimizer<H extends Hyperparameters = Hyperparameters> {
           if (!setToNone && own) {
             g.zero_();
           } else {
-            p.grad = setToNone ? null : filled(p.shape, 0, p.dtype);
+            p.grad = setToNone ? null : filled(p.shape, 0, p.dtype, p);
             g.dispose();
           }
         }

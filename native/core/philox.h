@@ -40,7 +40,7 @@ struct PhiloxStream {
   uint64_t key, offset;
 
   /** Word i, or its replacement number `purpose`. */
-  __attribute__((always_inline)) uint32_t word(uint64_t i, uint32_t purpose = 0) const {
+  ATHANOR_INLINE_MEMBER uint32_t word(uint64_t i, uint32_t purpose = 0) const {
     return philox(key, offset + i / 4, purpose).word[i % 4];
   }
 };

@@ -12,11 +12,16 @@ namespace athanor {
 /** Streams of one environment: 0 computes, 1 loads data ahead of it. */
 constexpr int kStreams = 2;
 
+/** Memory of a device that is not the CPU: in device.cc. */
+Block allocate_on(int device, size_t bytes);
+void release_on(int device, Block block) noexcept;
+
 struct Storage {
-  explicit Storage(size_t size) : bytes(size) {}
+  explicit Storage(size_t size, int on = 0) : bytes(size), device(on) {}
   Storage(const Storage&) = delete;
 
   size_t bytes;
+  int device;   // 0: the CPU
   Block block;  // empty until the first write
 
   // The last submission of each stream that touches or writes this storage, so that the other stream can wait for it.
@@ -28,18 +33,20 @@ struct Storage {
 
   void* data() const { return block.data; }
   void ensure_memory() {
-    if (block.data == nullptr) block = Allocator::cpu().allocate(bytes);
+    if (block.data == nullptr) block = device == 0 ? Allocator::cpu().allocate(bytes) : allocate_on(device, bytes);
   }
 
   /** Held by the caller alone: no other handle, no task in flight. */
   bool sole() const noexcept { return refs_.load(std::memory_order_acquire) == 1; }
-  /** Makes a storage that the caller alone holds as good as new; memory of the right size stays with it. */
-  void renew(size_t size) noexcept {
-    if (Allocator::round_up(size) != block.capacity) {
-      Allocator::cpu().release(block);
+  /** Makes a storage that the caller alone holds as good as new; memory of the CPU and of the right size stays with it.
+   */
+  void renew(size_t size, int on = 0) noexcept {
+    if ((device | on) != 0 || Allocator::round_up(size) != block.capacity) {
+      give_back();
       block = Block{};
     }
     bytes = size;
+    device = on;
     for (int i = 0; i < kStreams; ++i) last_use[i] = last_write[i] = 0;
     failure.reset();
   }
@@ -50,7 +57,13 @@ struct Storage {
   }
 
  private:
-  ~Storage() { Allocator::cpu().release(block); }
+  ~Storage() { give_back(); }
+  void give_back() noexcept {
+    if (device == 0)
+      Allocator::cpu().release(block);
+    else
+      release_on(device, block);
+  }
   std::atomic<int32_t> refs_{1};
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/allocator.h"
+#include "core/device_task.h"
 #include "cpu/runtime/spin.h"
 
 namespace athanor {
@@ -108,7 +109,10 @@ uint64_t Stream::needed_of_peer(const Task& task) const {
   return task.read.storage == nullptr ? needed : std::max(needed, task.read.storage->last_write[peer]);
 }
 
-bool Stream::runs_inline(const Task& task) const { return idle() && needed_of_peer(task) <= peer_->completed(); }
+// A device's driver may wait for room in its queue, which would hold up the producer.
+bool Stream::runs_inline(const Task& task) const {
+  return task.device == 0 && task.op >= 0 && idle() && needed_of_peer(task) <= peer_->completed();
+}
 
 void Stream::depend_on_peer(Task& task) {
   task.after = needed_of_peer(task);
@@ -124,10 +128,17 @@ void Stream::depend_on_peer(Task& task) {
 void Stream::run_task(Task& task) {
   if (task.after != 0) peer_->wait(task.after);
   if (closing_.load(std::memory_order_acquire)) return;  // the peer may have stopped before it made our input
-  const bool is_read = task.op < 0;
+  const bool from_device = task.op == kRead && task.read.storage->device != 0;
+  const bool is_read = task.op == kRead && !from_device;
   void* const reader = task.read.reader;
   const uint64_t read_id = task.read.id;
-  auto failure = execute(task);
+  std::shared_ptr<const Failure> failure;
+  if (from_device) {
+    if (!device_reads_) device_reads_ = std::make_unique<DeviceReads>();
+    device_reads_->begin(task.read, on_read_);
+  } else {
+    failure = execute(task);
+  }
   if (failure && !is_read) remember(failure);
   const size_t bytes = task.output_bytes;
   task.clear();
@@ -185,6 +196,7 @@ void Stream::stop() {
 void Stream::close() {
   stop();
   if (executor_.joinable()) executor_.join();
+  if (device_reads_) device_reads_->close();
   for (Task& task : ring_) task.clear();
 }
 

@@ -11,6 +11,8 @@
 
 namespace athanor {
 
+class DeviceReads;
+
 class Stream {
  public:
   /** Called on the executor's thread when a read has ended; `failure` is null when it went well. */
@@ -82,7 +84,8 @@ class Stream {
   std::atomic<bool> has_failure_{false};
 
   OnRead on_read_;
-  std::thread executor_;  // started by the first submission
+  std::unique_ptr<DeviceReads> device_reads_;  // made by the first of them
+  std::thread executor_;                       // started by the first submission
 };
 
 }  // namespace athanor

@@ -8,11 +8,6 @@
 
 namespace athanor {
 
-Table& Table::instance() {
-  static Table table;
-  return table;
-}
-
 namespace {
 
 bool there(Needs needs) {
@@ -25,20 +20,28 @@ bool there(Needs needs) {
 
 }  // namespace
 
-Table::Table() {
+Table& Table::instance() {
+  static Table table = [] {
+    const IsaLevel& level = isa_level();
+    Table made(level.families, level.n_families);
+    for (const OpEntry& e : made.entries_)
+      if (e.kernels.empty()) throw Error(format("op table: no %s kernel for: %s", level.name, e.name));
+    return made;
+  }();
+  return table;
+}
+
+Table::Table(const OpKernels* const* families, int n_families) {
 #define OP(name) entries_.push_back({#name, {}});
 #include "ops.def"
-  const IsaLevel& level = isa_level();
-  for (int f = 0; f < level.n_families; ++f) {
-    for (const OpKernels* k = level.families[f]; k->op != nullptr; ++k) {
+  for (int f = 0; f < n_families; ++f) {
+    for (const OpKernels* k = families[f]; k->op != nullptr; ++k) {
       const int op = find(k->op);
       if (op < 0) throw Error(format("op table: kernels without a line in ops.def: %s", k->op));
       for (int i = 0; i < k->count; ++i)
         if (there(k->kernels[i].needs)) entry(op).kernels.push_back(k->kernels[i]);
     }
   }
-  for (const OpEntry& e : entries_)
-    if (e.kernels.empty()) throw Error(format("op table: no %s kernel for: %s", level.name, e.name));
 }
 
 int Table::find(const char* name) const {
@@ -57,7 +60,7 @@ void Table::run(int op, const Call& call) {
   for (const Kernel& k : e.kernels) {
     if (k.fits == nullptr || k.fits(call)) return k.run(call);
   }
-  throw Error("no kernel fits these arguments");
+  throw Error(e.kernels.empty() ? "the device has no kernel for this op" : "no kernel fits these arguments");
 }
 
 }  // namespace athanor

@@ -14,9 +14,11 @@ struct OpEntry {
 
 class Table {
  public:
-  /** Built on first use. Throws Error when a line of ops.def has no kernel or a kernel has no line, and
+  /** The CPU's, built on first use. Throws Error when a line of ops.def has no kernel or a kernel has no line, and
    *  where ATHANOR_BLAS or ATHANOR_CPU_ISA ask for what is not there. */
   static Table& instance();
+  /** Of a device, which may lack kernels: a call of such an op throws. */
+  Table(const OpKernels* const* families, int n_families);
 
   int size() const { return static_cast<int>(entries_.size()); }
   OpEntry& entry(int op) { return entries_[static_cast<size_t>(op)]; }
@@ -26,7 +28,6 @@ class Table {
   void run(int op, const Call& call);
 
  private:
-  Table();
   std::vector<OpEntry> entries_;
 };
 

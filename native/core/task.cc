@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/blas.h"
+#include "core/device_task.h"
 #include "core/error.h"
 #include "core/stream.h"
 #include "core/table.h"
@@ -71,7 +72,8 @@ std::string describe(const Task& task) {
 
 std::shared_ptr<const Failure> make_failure(const Task& task, const std::string& what) {
   auto failure = std::make_shared<Failure>();
-  failure->message = std::string(Table::instance().entry(task.op).name) + ": " + what + describe(task);
+  const char* name = task.op == kTransfer ? "to" : Table::instance().entry(task.op).name;
+  failure->message = std::string(name) + ": " + what + describe(task);
   failure->sequence = task.sequence;
   return failure;
 }
@@ -154,7 +156,7 @@ bool Task::is_cheap() const {
 std::shared_ptr<const Failure> execute(Task& task) noexcept {
   std::shared_ptr<const Failure> failure;
   try {
-    if (task.op < 0) {
+    if (task.op == kRead) {
       if (task.read.storage->failure) return task.read.storage->failure;
       if (task.read.bytes > 0)
         std::memcpy(task.read.destination, static_cast<char*>(task.read.storage->data()) + task.read.offset_bytes,
@@ -164,7 +166,9 @@ std::shared_ptr<const Failure> execute(Task& task) noexcept {
     failure = failed_input(task);
     if (!failure) {
       try {
-        if (task.times == nullptr)
+        if (task.device != 0 || task.op == kTransfer)
+          run_on_device(task);
+        else if (task.times == nullptr)
           run_op(task);
         else
           run_timed(task);

@@ -33,8 +33,12 @@ struct ReadRequest {
   uint64_t id = 0;
 };
 
+constexpr int kRead = -1;      // the op of a task that hands data to JavaScript
+constexpr int kTransfer = -2;  // and of one that copies a range of a storage to another device
+
 struct Task {
-  int op = -1;  // -1: a read
+  int op = kRead;
+  int device = 0;  // where it runs, for a transfer the end that is not the CPU; 0: the CPU
   int n_in = 0, n_out = 0;
   std::vector<Operand> operands;  // inputs first; a small capacity stays with the ring's slot
   int n_operands = 0;
@@ -60,7 +64,8 @@ struct Task {
     }
     if (read.storage != nullptr) read.storage->release();
     read = ReadRequest{};
-    op = -1;
+    op = kRead;
+    device = 0;
     n_in = n_out = n_operands = 0;
     output_bytes = 0;
     after = 0;

@@ -16,6 +16,7 @@ struct View {
   int64_t strides[kMaxDims];
   int32_t ndim;
   DType dtype;
+  bool literal;  // a number that the call carries: `data` is host memory on every device. Set for devices only
 
   template <class T>
   __attribute__((always_inline)) T* as() const {

@@ -3,7 +3,7 @@
 // which mostly ends early; columns carry value and place along. Item size bytes and 1 to 2 comparisons per element:
 // bound by read bandwidth.
 #include "cpu/families.h"
-#include "cpu/reduce.h"
+#include "cpu/fold.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {

@@ -1,8 +1,8 @@
 // What the losses over classes share: scores x [N, C, ...], a label and a weight for each of the N ... positions.
 #pragma once
+#include "cpu/fold.h"
 #include "cpu/lines.h"
 #include "cpu/place.h"
-#include "cpu/reduce.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {

@@ -2,7 +2,7 @@
 // are made of. A row is read for its maximum and again, from the first cache, for exp and its sum. Rows too short to
 // fill a few vectors are laid end to end first, so that exp is computed in whole vectors across their borders.
 #pragma once
-#include "cpu/reduce.h"
+#include "cpu/fold.h"
 #include "cpu/simd.h"
 
 namespace athanor {

@@ -9,22 +9,11 @@
 #include "cpu/dtypes.h"
 #include "cpu/fold_run.h"
 #include "cpu/vectors.h"
-#include "math/folds.h"
 #include "math/functions.h"
+#include "math/reductions.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
-
-/** What a fold of T, accumulated in A, is stored as: float32 sums as float32, whole sums as the integers they wrap to.
- */
-template <class T, class A>
-struct FoldResult {
-  using type = A;
-};
-template <>
-struct FoldResult<float, double> {
-  using type = float;
-};
 
 template <class F, class T>
 struct Fold {

@@ -3,7 +3,7 @@
 // joined by rescaling (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018). Item size bytes and
 // one exp per element: bound by read bandwidth where exp is vector code.
 #pragma once
-#include "cpu/reduce.h"
+#include "cpu/fold.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {

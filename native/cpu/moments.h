@@ -2,7 +2,7 @@
 // their mean, then for the deviations from it, and joined with the others (Chan, Golub and LeVeque, "Updating formulae
 // and a pairwise algorithm for computing sample variances", 1979). All in float64, so a large mean costs no digits.
 #pragma once
-#include "cpu/reduce.h"
+#include "cpu/fold.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {

@@ -5,8 +5,8 @@
 #pragma once
 #include <math.h>
 
+#include "cpu/fold.h"
 #include "cpu/move.h"
-#include "cpu/reduce.h"
 #include "cpu/simd.h"
 #include "cpu/slots.h"
 

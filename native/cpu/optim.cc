@@ -1,10 +1,7 @@
-// Optimizer steps, each over all parameters at once. Formulas and their order are PyTorch's (torch.optim, the
-// single-tensor forms), so that a run can be compared step by step. Sums of products may be contracted to FMA.
+// Optimizer steps, each over all parameters at once; the rules are in math/optim_rules.h.
 // Bound by memory: item size * (3 + 2 * states) bytes per element; sgdStep 2 to 6 FLOPs, adamStep about 14 with a
 // square root and two divisions, rmspropStep 6 to 13, adagradStep 6.
 #include "cpu/optim.h"
-
-#include <math.h>
 
 #include "cpu/families.h"
 
@@ -12,157 +9,25 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-ATHANOR_ALWAYS_INLINE float root(float x) { return ::sqrtf(x); }
-ATHANOR_ALWAYS_INLINE double root(double x) { return ::sqrt(x); }
-
-/** The gradient a rule works with: turned round to climb, with L2 decay when there is one. */
-template <bool kDecay, class T>
-ATHANOR_ALWAYS_INLINE T effective(const Element<T>& x, T sign, T decay) {
-  return kDecay ? sign * x.g + decay * x.p : sign * x.g;
-}
-
-/** x + weight * (to - x) as torch.lerp computes it: from the nearer end. */
+/** Runs a rule over all parameters of a call. */
 template <class T>
-ATHANOR_ALWAYS_INLINE T lerp(T x, T to, T weight) {
-  return weight < T(0.5) ? x + weight * (to - x) : to - (to - x) * (T(1) - weight);
-}
-
-template <bool kValue>
-struct Flag {
-  static constexpr bool value = kValue;
-};
-
-/** f(flag) with the flag as a constant: an option costs the inner loop nothing. */
-template <class F>
-ATHANOR_ALWAYS_INLINE void with_flag(bool flag, const F& f) {
-  flag ? f(Flag<true>{}) : f(Flag<false>{});
-}
-
-// ---- SGD. a: momentum buffer. attrs: lr, momentum, weight decay, nesterov, maximize; for each parameter: the factor
-// of the gradient in the buffer (1 on its first step, then 1 - dampening).
-
-template <class T, bool kDecay>
-struct Sgd {
-  T lr, decay, sign;
-  __attribute__((always_inline)) void apply(Element<T>& x) const { x.p -= lr * effective<kDecay>(x, sign, decay); }
-};
-
-template <class T, bool kDecay, bool kNesterov>
-struct SgdMomentum {
-  T lr, momentum, decay, sign, share;
-  __attribute__((always_inline)) void apply(Element<T>& x) const {
-    const T g = effective<kDecay>(x, sign, decay);
-    x.a = momentum * x.a + share * g;
-    x.p -= lr * (kNesterov ? g + momentum * x.a : x.a);
+struct Steps {
+  const Call& call;
+  template <int S, class RuleOf>
+  __attribute__((always_inline)) void run(const RuleOf& rule_of) const {
+    step_all<T, S>(call, rule_of);
   }
 };
 
-template <class T>
-void sgd(const Call& c) {
-  const double* at = c.attrs;
-  const T lr = T(at[0]), momentum = T(at[1]), decay = T(at[2]), sign = at[4] != 0 ? T(-1) : T(1);
-  with_flag(decay != 0, [&](auto decays) {
-    constexpr bool kDecay = decltype(decays)::value;
-    if (momentum == 0) return step_all<T, 0>(c, [&](int) { return Sgd<T, kDecay>{lr, decay, sign}; });
-    with_flag(at[3] != 0, [&](auto nesterov) {
-      using Rule = SgdMomentum<T, kDecay, decltype(nesterov)::value>;
-      step_all<T, 1>(c, [&](int k) { return Rule{lr, momentum, decay, sign, T(at[5 + k])}; });
-    });
-  });
-}
-
-// ---- Adam and AdamW. a, b: averages of the gradient and of its square; c: the largest b so far (amsgrad). attrs:
-// beta1, beta2, eps, L2 decay, what decoupled decay keeps (1 - lr * decay), maximize, amsgrad; for each parameter: the
-// step size lr / (1 - beta1^t) and the square root of 1 - beta2^t.
-
-template <class T, bool kDecay, bool kAmsgrad>
-struct Adam {
-  T weight1, beta2, weight2, eps, decay, keep, sign, size, correction;
-  __attribute__((always_inline)) void apply(Element<T>& x) const {
-    const T g = effective<kDecay>(x, sign, decay);
-    x.p *= keep;
-    x.a = lerp(x.a, g, weight1);
-    x.b = beta2 * x.b + weight2 * g * g;
-    if (kAmsgrad) x.c = x.c > x.b ? x.c : x.b;
-    x.p -= size * x.a / (root(kAmsgrad ? x.c : x.b) / correction + eps);
-  }
-};
-
-template <class T>
-void adam(const Call& c) {
-  const double* at = c.attrs;
-  const T sign = at[5] != 0 ? T(-1) : T(1);
-  with_flag(at[3] != 0, [&](auto decays) {
-    with_flag(at[6] != 0, [&](auto amsgrad) {
-      using Rule = Adam<T, decltype(decays)::value, decltype(amsgrad)::value>;
-      step_all<T, decltype(amsgrad)::value ? 3 : 2>(c, [&](int k) {
-        return Rule{T(1 - at[0]), T(at[1]), T(1 - at[1]),     T(at[2]),        T(at[3]),
-                    T(at[4]),     sign,     T(at[7 + 2 * k]), T(at[8 + 2 * k])};
-      });
-    });
-  });
-}
-
-// ---- RMSprop. a: average of the squared gradient; then the momentum buffer and the average of the gradient
-// (centered), as far as they are used. attrs: lr, alpha, eps, weight decay, momentum, centered, maximize.
-
-template <class T, bool kMomentum, bool kCentered>
-struct Rmsprop {
-  T lr, alpha, weight, eps, decay, momentum, sign;
-  __attribute__((always_inline)) void apply(Element<T>& x) const {
-    const T g = effective<true>(x, sign, decay);
-    x.a = alpha * x.a + weight * g * g;
-    T variance = x.a;
-    if (kCentered) {
-      T& average = kMomentum ? x.c : x.b;
-      average = lerp(average, g, weight);
-      variance -= average * average;
-    }
-    const T step = g / (root(variance) + eps);
-    if (kMomentum) x.b = momentum * x.b + step;
-    x.p -= lr * (kMomentum ? x.b : step);
-  }
-};
-
-template <class T>
-void rmsprop(const Call& c) {
-  const double* at = c.attrs;
-  const T sign = at[6] != 0 ? T(-1) : T(1);
-  with_flag(at[4] != 0, [&](auto momentum) {
-    with_flag(at[5] != 0, [&](auto centered) {
-      constexpr bool kMomentum = decltype(momentum)::value, kCentered = decltype(centered)::value;
-      step_all<T, 1 + kMomentum + kCentered>(c, [&](int) {
-        return Rmsprop<T, kMomentum, kCentered>{T(at[0]), T(at[1]), T(1 - at[1]), T(at[2]), T(at[3]), T(at[4]), sign};
-      });
-    });
-  });
-}
-
-// ---- Adagrad. a: sum of the squared gradients. attrs: eps, weight decay, maximize; for each parameter: its decayed
-// lr.
-
-template <class T>
-struct Adagrad {
-  T eps, decay, sign, lr;
-  __attribute__((always_inline)) void apply(Element<T>& x) const {
-    const T g = effective<true>(x, sign, decay);
-    x.a += g * g;
-    x.p -= lr * (g / (root(x.a) + eps));
-  }
-};
-
-template <class T>
-void adagrad(const Call& c) {
-  const double* at = c.attrs;
-  const T sign = at[2] != 0 ? T(-1) : T(1);
-  step_all<T, 1>(c, [&](int k) { return Adagrad<T>{T(at[0]), T(at[1]), sign, T(at[3 + k])}; });
-}
-
-#define STEP(name)                                                                                     \
-  void name##_step(const Call& c) {                                                                    \
-    const DType t = c.out[0].dtype;                                                                    \
-    if (!with_floats(t, [&](auto tag) { name<typename decltype(tag)::type>(c); })) refuse_dtype(c, t); \
-  }                                                                                                    \
+#define STEP(name)                                \
+  void name##_step(const Call& c) {               \
+    const DType t = c.out[0].dtype;               \
+    if (!with_floats(t, [&](auto tag) {           \
+          using T = typename decltype(tag)::type; \
+          name##_rules<T>(c.attrs, Steps<T>{c});  \
+        }))                                       \
+      refuse_dtype(c, t);                         \
+  }                                               \
   const Kernel kernels_##name[] = {{"fused", nullptr, name##_step}};
 STEP(sgd)
 STEP(adam)

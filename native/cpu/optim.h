@@ -5,15 +5,10 @@
 #pragma once
 #include "cpu/dtypes.h"
 #include "cpu/segments.h"
+#include "math/optim_rules.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
-
-/** One element on its way through a rule: parameter, gradient, states. */
-template <class T>
-struct Element {
-  T p, g, a, b, c;
-};
 
 // `dense` is a constant at each call site, so that a dense loop keeps no strides.
 template <class T, int S, class Rule>

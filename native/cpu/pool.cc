@@ -3,8 +3,8 @@
 // computed together, one place of the window after another: kernel area FLOPs an output; the planes stay in the
 // first-level cache, so memory traffic is one read of x and one write of out.
 #include "cpu/families.h"
+#include "cpu/fold.h"
 #include "cpu/part.h"
-#include "cpu/reduce.h"
 #include "cpu/simd.h"
 #include "cpu/slots.h"
 

@@ -5,6 +5,7 @@
 // work.
 //
 // Attributes start with the seed (its low 32 bits, the others) and the stream's offset.
+#include "math/random.h"
 #include "core/philox.h"
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
@@ -131,15 +132,6 @@ void for_blocks(const Call& c, const F& make) {
 
 // ---- uniform: attrs low, high
 
-ATHANOR_ALWAYS_INLINE float fraction_of(const uint32_t* words, int64_t i, float) {
-  return static_cast<float>(static_cast<int32_t>(words[i] >> 8)) * 0x1p-24f;
-}
-ATHANOR_ALWAYS_INLINE double fraction_of(const uint32_t* words, int64_t i, double) {
-  const double high = static_cast<double>(static_cast<int32_t>(words[2 * i] >> 5));
-  const double low = static_cast<double>(static_cast<int32_t>(words[2 * i + 1] >> 6));
-  return (high * 0x1p26 + low) * 0x1p-53;
-}
-
 /** Words that a number takes. */
 template <class T>
 constexpr int64_t kWords = sizeof(T) / 4;
@@ -150,14 +142,13 @@ void uniform_of(const Call& c) {
   const T low = static_cast<T>(c.attrs[kFirstAttr]), high = static_cast<T>(c.attrs[kFirstAttr + 1]);
   const T width = static_cast<T>(c.attrs[kFirstAttr + 1] - c.attrs[kFirstAttr]);
   // low + fraction * width may round up to high, which is not to be drawn.
-  const T below = static_cast<T>(sizeof(T) == 4 ? nextafterf(static_cast<float>(high), static_cast<float>(low))
-                                                : nextafter(static_cast<double>(high), static_cast<double>(low)));
+  const T below = m::next_towards(high, low);
   for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
     alignas(64) uint32_t words[kNumbers * kWords<T>];
     fill_words(s, first * kWords<T>, count * kWords<T>, words);
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i) {
-      const T x = low + fraction_of(words, i, T(0)) * width;
+      const T x = low + m::fraction_of(words, i, T(0)) * width;
       to[i] = x < below ? x : below;
     }
   });
@@ -169,22 +160,7 @@ void uniform_blocks(const Call& c) {
 }
 
 // ---- normal: attrs mean, std. Box and Muller (1958): two uniforms make two independent normals, a radius
-// sqrt(-2 log u) and a turn t. u is never 0; that of float32 has 40 bits, of which the last 16 matter where u is small:
-// the tails reach 7.5 standard deviations (8.5 in float64).
-
-template <class T>
-struct Polar {
-  T u, turn;
-};
-ATHANOR_ALWAYS_INLINE Polar<float> polar_of(const uint32_t* words, int64_t i, float) {
-  const uint32_t a = words[2 * i], b = words[2 * i + 1];
-  const float low = static_cast<float>(static_cast<int32_t>((a & 255) << 8 | (b & 255)));
-  return {static_cast<float>(static_cast<int32_t>(a >> 8)) * 0x1p-24f + (low + 0.5f) * 0x1p-40f,
-          static_cast<float>(static_cast<int32_t>(b >> 8)) * 0x1p-24f};
-}
-ATHANOR_ALWAYS_INLINE Polar<double> polar_of(const uint32_t* words, int64_t i, double) {
-  return {fraction_of(words, 2 * i, 0.0) + 0x1p-54, fraction_of(words, 2 * i + 1, 0.0)};
-}
+// sqrt(-2 log u) and a turn t.
 
 template <class T>
 void normal_of(const Call& c) {
@@ -197,7 +173,7 @@ void normal_of(const Call& c) {
     fill_words(s, first * kWords<T>, 2 * whole * kWords<T>, words);
 #pragma omp simd
     for (int64_t i = 0; i < whole; ++i) {
-      const Polar<T> p = polar_of(words, i, T(0));
+      const m::Polar<T> p = m::polar_of(words, i, T(0));
       const T radius = m::sqrt(-2 * m::log(p.u));
       const m::SinCos<T> turn = m::sin_cos_turn(p.turn);
       pairs[2 * i] = mean + deviation * (radius * turn.cos);
@@ -214,17 +190,9 @@ void normal_blocks(const Call& c) {
 
 // ---- bernoulli: attrs p
 
-/** chosen(word) has probability p, to 2^-32. */
-struct Chance {
-  uint32_t threshold;
-  bool always;
-  explicit Chance(double p) : threshold(p < 1 ? static_cast<uint32_t>(p * 0x1p32) : 0), always(p >= 1) {}
-  bool chosen(uint32_t word) const { return (word < threshold) | always; }
-};
-
 void bernoulli_blocks(const Call& c) {
   const PhiloxStream s = stream_of(c);
-  const Chance chance(c.attrs[kFirstAttr]);
+  const m::Chance chance(c.attrs[kFirstAttr]);
   const bool known = with_all(c.out[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
@@ -236,30 +204,13 @@ void bernoulli_blocks(const Call& c) {
   if (!known) refuse_dtype(c, c.out[0].dtype);
 }
 
-// ---- whole numbers below a bound: Lemire, "Fast random integer generation in an interval" (2019). The product of a
-// word and the range has the number in its high half; the low half tells the few words that would make some more
-// likely.
-
-struct Below {
-  uint64_t range;  // 1 to 2^32
-  uint32_t rejected;
-  explicit Below(uint64_t n)
-      : range(n), rejected(n >> 32 != 0 ? 0 : (0u - static_cast<uint32_t>(n)) % static_cast<uint32_t>(n)) {}
-
-  /** The number from word i of the stream, or from the first of its replacements that is not rejected. */
-  uint32_t draw(const PhiloxStream& s, uint64_t i, uint32_t word) const {
-    uint64_t product = word * range;
-    for (uint32_t purpose = 1; static_cast<uint32_t>(product) < rejected; ++purpose)
-      product = s.word(i, purpose) * range;
-    return static_cast<uint32_t>(product >> 32);
-  }
-};
+// ---- randint
 
 // attrs low, range
 void randint_blocks(const Call& c) {
   const PhiloxStream s = stream_of(c);
   const int64_t low = static_cast<int64_t>(c.attrs[kFirstAttr]);
-  const Below below(static_cast<uint64_t>(c.attrs[kFirstAttr + 1]));
+  const m::Below below(static_cast<uint64_t>(c.attrs[kFirstAttr + 1]));
   const bool known = with_numbers(c.out[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for_blocks<T>(c, [&](int64_t first, int64_t count, T* to) {
@@ -282,7 +233,7 @@ void permutation_shuffle(const Call& c) {
   alignas(64) uint32_t words[kNumbers];
   for (int64_t i = 0; i < n; ++i) {
     if (i % kNumbers == 0) fill_words(s, i, min_of(kNumbers, n - i), words);
-    const int64_t j = Below(static_cast<uint64_t>(i + 1)).draw(s, static_cast<uint64_t>(i), words[i % kNumbers]);
+    const int64_t j = m::Below(static_cast<uint64_t>(i + 1)).draw(s, static_cast<uint64_t>(i), words[i % kNumbers]);
     to[i * step] = to[j * step];
     to[j * step] = static_cast<int32_t>(i);
   }
@@ -292,7 +243,7 @@ void permutation_shuffle(const Call& c) {
 void dropout_blocks(const Call& c) {
   const PhiloxStream s = stream_of(c);
   const double p = c.attrs[kFirstAttr];
-  const Chance chance(p);
+  const m::Chance chance(p);
   const View& x = c.in[0];
   const bool dense = is_contiguous(x);
   const bool known = with_floats(x.dtype, [&](auto tag) {

@@ -1,5 +1,5 @@
 // Every REDUCE line of ops.def: a kernel over its dtypes and a table entry.
-#include "cpu/reduce.h"
+#include "cpu/fold.h"
 
 #include "cpu/families.h"
 

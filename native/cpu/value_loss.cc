@@ -8,44 +8,11 @@
 #include "cpu/slots.h"
 #include "cpu/streaming.h"
 #include "math/functions.h"
+#include "math/losses.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
-
-struct Squared {
-  template <class T>
-  ATHANOR_ALWAYS_INLINE T value(T x, T y) {
-    return (x - y) * (x - y);
-  }
-  template <class T>
-  ATHANOR_ALWAYS_INLINE T slope(T x, T y) {
-    return 2 * (x - y);
-  }
-};
-
-struct Absolute {
-  template <class T>
-  ATHANOR_ALWAYS_INLINE T value(T x, T y) {
-    return m::abs(x - y);
-  }
-  template <class T>
-  ATHANOR_ALWAYS_INLINE T slope(T x, T y) {
-    return m::sign(x - y);
-  }
-};
-
-/** Of p = sigmoid(x): -y log p - (1 - y) log(1 - p) = max(x, 0) - x y + softplus(-|x|), which does not overflow. */
-struct BinaryEntropy {
-  template <class T>
-  ATHANOR_ALWAYS_INLINE T value(T x, T y) {
-    return (x < 0 ? T(0) : x) - x * y + m::softplus(-m::abs(x), T(1));
-  }
-  template <class T>
-  ATHANOR_ALWAYS_INLINE T slope(T x, T y) {
-    return m::sigmoid(x) - y;
-  }
-};
 
 // Sums of so many terms are added to a sum of sums: a long sum rounds each term at the size of all before it.
 constexpr int64_t kTerms = 64;
@@ -101,12 +68,12 @@ void loss_gradient(const Call& c) {
   if (out.data != c.out[0].data) copy_view(c.ctx, c.out[0], out);
 }
 
-ATHANOR_FLOAT_KERNEL(mse, loss_of<Squared, T>(c))
-ATHANOR_FLOAT_KERNEL(mse_grad, loss_gradient<Squared, T>(c))
-ATHANOR_FLOAT_KERNEL(l1, loss_of<Absolute, T>(c))
-ATHANOR_FLOAT_KERNEL(l1_grad, loss_gradient<Absolute, T>(c))
-ATHANOR_FLOAT_KERNEL(bce, loss_of<BinaryEntropy, T>(c))
-ATHANOR_FLOAT_KERNEL(bce_grad, loss_gradient<BinaryEntropy, T>(c))
+ATHANOR_FLOAT_KERNEL(mse, loss_of<m::Squared, T>(c))
+ATHANOR_FLOAT_KERNEL(mse_grad, loss_gradient<m::Squared, T>(c))
+ATHANOR_FLOAT_KERNEL(l1, loss_of<m::Absolute, T>(c))
+ATHANOR_FLOAT_KERNEL(l1_grad, loss_gradient<m::Absolute, T>(c))
+ATHANOR_FLOAT_KERNEL(bce, loss_of<m::BinaryEntropy, T>(c))
+ATHANOR_FLOAT_KERNEL(bce_grad, loss_gradient<m::BinaryEntropy, T>(c))
 
 const Kernel kernels_mse[] = {{"pieces", nullptr, mse}};
 const Kernel kernels_mse_grad[] = {{"flat", nullptr, mse_grad}};

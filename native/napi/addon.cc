@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "core/blas.h"
+#include "core/device.h"
 #include "core/isa.h"
 #include "core/table.h"
 #include "cpu/runtime/pool.h"
@@ -38,6 +39,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     export_raw(env, out, "run", run, session);
     export_raw(env, out, "read", read, session);
     export_raw(env, out, "upload", upload, session);
+    export_raw(env, out, "transfer", transfer, session);
     export_raw(env, out, "release", release, session);
     export_raw(env, out, "synchronize", synchronize, session);
     export_raw(env, out, "takeFailure", take_failure, session);
@@ -51,13 +53,39 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   }
 }
 
+/** openDevices(file): loads the module of kernels for other devices -> "" or a string: why there are none. */
+Napi::Value open_devices(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), open_device_module(info[0].As<Napi::String>()));
+}
+
+/** devices() -> [{ device, name, memoryBytes, multiprocessors, architecture }] of those beside the CPU, in their order.
+ */
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto list = Napi::Array::New(env);
+  for (int i = 1; i < device_count(); ++i) {
+    const Device& device = device_at(i);
+    const DeviceProperties& p = device.properties();
+    auto one = Napi::Object::New(env);
+    one.Set("device", device.name());
+    one.Set("name", p.name);
+    one.Set("memoryBytes", static_cast<double>(p.memory_bytes));
+    one.Set("multiprocessors", p.multiprocessors);
+    one.Set("architecture", format("%d.%d", p.major, p.minor));
+    list.Set(list.Length(), one);
+  }
+  return list;
+}
+
+/** memory(device) */
 Napi::Value memory(const Napi::CallbackInfo& info) {
   Environment& self = *Environment::of(info.Env());
+  const int device = info.Length() > 0 ? info[0].As<Napi::Number>().Int32Value() : 0;
   self.free_spares();
-  const MemoryStats s = Allocator::cpu().stats();
+  const MemoryStats s = device == 0 ? Allocator::cpu().stats() : device_at(device).allocator().stats();
   auto out = Napi::Object::New(info.Env());
-  out.Set("buffers", static_cast<double>(self.live_handles));
-  out.Set("bytes", static_cast<double>(self.live_bytes));
+  out.Set("buffers", static_cast<double>(self.live[device].handles));
+  out.Set("bytes", static_cast<double>(self.live[device].bytes));
   out.Set("allocatedBytes", static_cast<double>(s.live_bytes));
   out.Set("cachedBytes", static_cast<double>(s.cached_bytes));
   out.Set("peakBytes", static_cast<double>(s.peak_bytes));
@@ -66,19 +94,33 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   return out;
 }
 
-/** configure({ memoryLimit?, threads?, trim?, resetPeak?, collected? }) */
+/** The part of configure() that allocators have in common. */
+template <class A>
+void configure_memory(A& allocator, const Napi::Object& options) {
+  const auto bytes = [&](const char* key) {
+    return static_cast<size_t>(options.Get(key).As<Napi::Number>().DoubleValue());
+  };
+  if (options.Has("memoryLimit")) allocator.set_limit(bytes("memoryLimit"));
+  if (options.Has("trim")) allocator.trim(bytes("trim"));
+  if (options.Has("resetPeak")) allocator.reset_peak();
+}
+
+/** configure({ device?, memoryLimit?, threads?, trim?, resetPeak?, collected?, float32Precision? }) */
 void configure(const Napi::CallbackInfo& info) {
   auto options = info[0].As<Napi::Object>();
+  Environment& self = *Environment::of(info.Env());
   const auto number = [&](const char* key) { return options.Get(key).As<Napi::Number>(); };
-  if (options.Has("memoryLimit")) {
-    Allocator::cpu().set_limit(static_cast<size_t>(number("memoryLimit").DoubleValue()));
-    Environment::of(info.Env())->collected();  // the point from which garbage is collected follows the limit
-  }
+  const int device = options.Has("device") ? number("device").Int32Value() : 0;
+  if (options.Has("float32Precision"))
+    set_float32_precision(static_cast<Float32Precision>(number("float32Precision").Int32Value()));
   if (options.Has("threads")) Pool::instance().set_threads(number("threads").Int32Value());
-  if (options.Has("trim")) Environment::of(info.Env())->free_spares();
-  if (options.Has("trim")) Allocator::cpu().trim(static_cast<size_t>(number("trim").DoubleValue()));
-  if (options.Has("collected")) Environment::of(info.Env())->collected();
-  if (options.Has("resetPeak")) Allocator::cpu().reset_peak();
+  if (options.Has("trim")) self.free_spares();
+  if (device == 0)
+    configure_memory(Allocator::cpu(), options);
+  else
+    configure_memory(device_at(device).allocator(), options);
+  // The point from which garbage is collected follows the limit.
+  if (options.Has("collected") || options.Has("memoryLimit")) self.collected();
 }
 
 Napi::Value engine_info(const Napi::CallbackInfo& info) {
@@ -95,15 +137,22 @@ Napi::Value engine_info(const Napi::CallbackInfo& info) {
   return out;
 }
 
-/** kernels(op) -> names, fastest first; forceKernel(op, index) makes one the only choice, -1 undoes it. */
+OpEntry& entry_of(const Napi::CallbackInfo& info, size_t device_argument) {
+  const bool given = info.Length() > device_argument && info[device_argument].IsNumber();
+  const int device = given ? info[device_argument].As<Napi::Number>().Int32Value() : 0;
+  return (device == 0 ? Table::instance() : device_table()).entry(info[0].As<Napi::Number>().Int32Value());
+}
+
+/** kernels(op, device) -> names, fastest first; forceKernel(op, index, device) makes one the only choice, -1 undoes it.
+ */
 Napi::Value kernels(const Napi::CallbackInfo& info) {
-  const OpEntry& e = Table::instance().entry(info[0].As<Napi::Number>().Int32Value());
+  const OpEntry& e = entry_of(info, 1);
   return names(info.Env(), static_cast<int>(e.kernels.size()),
                [&](int i) { return e.kernels[static_cast<size_t>(i)].name; });
 }
 
 void force_kernel(const Napi::CallbackInfo& info) {
-  Table::instance().entry(info[0].As<Napi::Number>().Int32Value()).forced = info[1].As<Napi::Number>().Int32Value();
+  entry_of(info, 2).forced = info[1].As<Napi::Number>().Int32Value();
 }
 
 }  // namespace
@@ -114,6 +163,8 @@ Napi::Object register_addon(Napi::Env env, Napi::Object exports) {
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("configure", Napi::Function::New(env, configure));
   exports.Set("info", Napi::Function::New(env, engine_info));
+  exports.Set("openDevices", Napi::Function::New(env, open_devices));
+  exports.Set("devices", Napi::Function::New(env, devices));
   exports.Set("kernels", Napi::Function::New(env, kernels));
   exports.Set("forceKernel", Napi::Function::New(env, force_kernel));
   return exports;

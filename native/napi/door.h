@@ -21,14 +21,19 @@ constexpr int kBlockLabel = 8;      // in: what the call is called in takeTimes(
 constexpr int kBlockTight = 9;      // out: 1 when memory may run out before the submission has run
 constexpr int kBlockCollect =
     10;  // out: 1 when garbage should be collected now: configure({ collected: true }) after it
+constexpr int kBlockDevice = 11;    // in: which device; 0: the CPU
 constexpr int kBlockHeader = 12;
 
 /** run(...handles | [handles]) -> the new outputs' handle(s), undefined when handles for them were passed, or a string:
  *  why the call failed. */
 napi_value run(napi_env env, napi_callback_info info);
 
-/** upload(typedArray) -> handle of a new storage that holds a copy. */
+/** upload(typedArray, device) -> handle of a new storage that holds a copy, or a string: why not. */
 napi_value upload(napi_env env, napi_callback_info info);
+
+/** transfer(handle, offsetBytes, bytes, device) -> handle of a new storage there with a copy of the range, or a string:
+ *  why not. It is a call like run(), and the command block tells stream and sequence. */
+napi_value transfer(napi_env env, napi_callback_info info);
 
 /** read(handle, offsetBytes, destination, mode): mode 0 answers at once when it can (undefined, or a string: the
  *  failure) and else queues the read and answers its id; mode 1 blocks until the data is there. */

@@ -87,18 +87,19 @@ napi_value Environment::make_handle(napi_env env, Storage* storage) {
 }
 
 void Environment::count(napi_env env, const Storage& storage) {
-  ++live_handles;
   const int64_t bytes = static_cast<int64_t>(storage.bytes);
-  live_bytes += bytes;
+  Live& there = live[storage.device];
+  ++there.handles;
+  there.bytes += bytes;
   unreported_bytes_ += bytes + kHandleBytes;
   if (unreported_bytes_ > kReportEvery) report_external_memory(env);
 }
 
-Storage* Environment::new_storage(size_t bytes) {
-  if (spare_storages_.empty()) return new Storage(bytes);
+Storage* Environment::new_storage(size_t bytes, int device) {
+  if (spare_storages_.empty()) return new Storage(bytes, device);
   Storage* storage = spare_storages_.back();
   spare_storages_.pop_back();
-  storage->renew(bytes);
+  storage->renew(bytes, device);
   return storage;
 }
 
@@ -107,17 +108,17 @@ void Environment::free_spares() noexcept {
   spare_storages_.clear();
 }
 
-Storage* Environment::refill(napi_env env, Handle* handle, size_t bytes) {
+Storage* Environment::refill(napi_env env, Handle* handle, size_t bytes, int device) {
   Storage* storage = handle->storage;
-  if (storage != nullptr && storage->sole()) {
+  if (storage != nullptr && storage->device == device && storage->sole()) {
     const int64_t change = static_cast<int64_t>(bytes) - static_cast<int64_t>(storage->bytes);
-    storage->renew(bytes);
-    live_bytes += change;
+    storage->renew(bytes, device);
+    live[device].bytes += change;
     unreported_bytes_ += change;
     return storage;
   }
   drop(handle);
-  handle->storage = new_storage(bytes);
+  handle->storage = new_storage(bytes, device);
   count(env, *handle->storage);
   return handle->storage;
 }
@@ -127,8 +128,9 @@ void Environment::drop(Handle* handle) noexcept {
   if (storage == nullptr) return;
   handle->storage = nullptr;
   const int64_t bytes = static_cast<int64_t>(storage->bytes);
-  --live_handles;
-  live_bytes -= bytes;
+  Live& there = live[storage->device];
+  --there.handles;
+  there.bytes -= bytes;
   unreported_bytes_ -= bytes + kHandleBytes;
   storage->release();
 }
@@ -138,7 +140,7 @@ void Environment::finalize_handle(node_api_basic_env, void* data, void*) {
   Handle* handle = static_cast<Handle*>(data);
   Environment* owner = handle->owner;
   Storage* storage = handle->storage;
-  if (storage != nullptr && storage->bytes <= kSpareBytes && storage->sole() &&
+  if (storage != nullptr && storage->device == 0 && storage->bytes <= kSpareBytes && storage->sole() &&
       owner->spare_storages_.size() < kSpareStorages) {
     storage->retain();
     owner->spare_storages_.push_back(storage);

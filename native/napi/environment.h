@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/device.h"
 #include "core/stream.h"
 #include "napi/background.h"
 
@@ -31,9 +32,9 @@ class Environment {
   /** Wraps a storage, whose one reference it takes over, in an external that the garbage collector frees. */
   napi_value make_handle(napi_env env, Storage* storage);
   /** A storage with one reference, for a new handle; one that the garbage collector gave back if there is one. */
-  Storage* new_storage(size_t bytes);
+  Storage* new_storage(size_t bytes, int device = 0);
   /** Gives a handle that JavaScript has no more use for a storage of `bytes`, in its old memory when that fits. */
-  Storage* refill(napi_env env, Handle* handle, size_t bytes);
+  Storage* refill(napi_env env, Handle* handle, size_t bytes, int device);
   /** Lets go of the storage now; the external stays behind, empty. */
   void drop(Handle* handle) noexcept;
 
@@ -66,8 +67,11 @@ class Environment {
   Background background;
 
   bool run_at_once = false;  // ATHANOR_SYNC=1
-  int64_t live_handles = 0;
-  int64_t live_bytes = 0;
+  struct Live {
+    int64_t handles = 0;
+    int64_t bytes = 0;
+  };
+  Live live[kMaxDevices];  // of each device
 
  private:
   Environment();

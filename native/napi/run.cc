@@ -115,6 +115,7 @@ struct Handles {
 void parse(napi_env env, Session& session, Handles& handles, Task& task) {
   const double* b = session.block;
   const bool recycled = b[kBlockRecycled] != 0;
+  task.device = static_cast<int>(b[kBlockDevice]);
   task.n_in = static_cast<int>(b[kBlockInputs]);
   task.n_out = static_cast<int>(b[kBlockOutputs]);
   const int n_attrs = static_cast<int>(b[kBlockAttrs]);
@@ -125,10 +126,10 @@ void parse(napi_env env, Session& session, Handles& handles, Task& task) {
     if (o.role == Role::output) {
       const size_t bytes = static_cast<size_t>(numel(o.view)) * item_size(o.view.dtype);
       if (recycled) {
-        o.storage = session.environment->refill(env, handles.take(env), bytes);
+        o.storage = session.environment->refill(env, handles.take(env), bytes, task.device);
         o.storage->retain();
       } else {
-        o.storage = session.environment->new_storage(bytes);
+        o.storage = session.environment->new_storage(bytes, task.device);
       }
       task.output_bytes += bytes;
     } else if (o.role != Role::scalar) {
@@ -183,6 +184,7 @@ napi_value run(napi_env env, napi_callback_info info) {
   try {
     task.op = static_cast<int>(session.block[kBlockOp]);
     parse(env, session, handles, task);
+    const int task_device = task.device;
     napi_value result = session.block[kBlockRecycled] != 0 ? nullptr : make_results(env, self, task);
     session.block[kBlockCollect] = self.wants_collection();
     if (self.run_at_once || (stream.runs_inline(task) && task.is_cheap())) {
@@ -193,7 +195,9 @@ napi_value run(napi_env env, napi_callback_info info) {
     } else {
       session.block[kBlockSequence] = static_cast<double>(stream.submit(task));
       session.block[kBlockCompleted] = static_cast<double>(stream.completed());
-      session.block[kBlockTight] = Allocator::cpu().tight(stream.bytes_in_flight());
+      const size_t promised = stream.bytes_in_flight();
+      session.block[kBlockTight] =
+          task_device == 0 ? Allocator::cpu().tight(promised) : device_at(task_device).allocator().tight(promised);
     }
     return result;
   } catch (const std::exception& e) {

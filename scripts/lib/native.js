@@ -38,7 +38,7 @@ function cmakeSteps({ config, arch, targets, out, defines }) {
 
 /**
  * Builds `targets` (athanor: build/CONFIG/athanor.node, within `out` if sanitized; athanor_native_test: an executable in
- * `out`) where they are stale.
+ * `out`; athanor_cuda_simulated: the CUDA module on the simulator, in `out`) where they are stale.
  * CMake's tree must not be build/ itself, which node-gyp owns.
  */
 function buildNative(options = {}) {
@@ -51,7 +51,8 @@ function buildNative(options = {}) {
   } = options;
   const defines = [...extraDefines(), `-DATHANOR_SANITIZE=${sanitize}`];
   const addon = `${sanitize ? `${out}/` : ''}build/${config}/athanor.node`;
-  const results = targets.map((name) => (name === 'athanor' ? addon : `${out}/${name}`));
+  const files = { athanor: addon, athanor_cuda_simulated: `${out}/athanor_cuda_simulated.so` };
+  const results = targets.map((name) => files[name] ?? `${out}/${name}`);
   const hash = hashOf(
     ['native', 'CMakeLists.txt', 'scripts/lib/native.js', 'package-lock.json'],
     [config, arch, defines, process.env.CXX],

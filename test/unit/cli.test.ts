@@ -35,7 +35,9 @@ test('help and version', async () => {
 
 test('info, as lines and as JSON', async () => {
   const report = JSON.parse((await athanor('info', '--json')).out);
-  expect(report).toMatchObject({ node: process.versions.node, devices: ['cpu'], memoryLimit: 0 });
+  expect(report).toMatchObject({ node: process.versions.node, memoryLimit: 0 });
+  expect(report.devices[0]).toBe('cpu');
+  expect(report.gpu.length).toBeGreaterThan(0); // its name, or why there is none
   expect(['avx512', 'avx2', 'baseline']).toContain(report.isa);
   expect(typeof report.blas).toBe('string'); // see blas.test.ts
   expect(report.threads).toBeGreaterThanOrEqual(1);

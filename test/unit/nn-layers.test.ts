@@ -26,7 +26,9 @@ describe('Linear', () => {
     expect(() => new nn.Linear(3, 2, { bias: 0 as never })).toThrow('Linear: bias must be true or false: 0');
     expect(() => new nn.Linear(3, 2, true as never)).toThrow('Linear: options must be an object: true');
     expect(() => new nn.Linear(3, 2, { dtype: 'int32' })).toThrow('Linear: dtype must be float32 or float64: "int32"');
-    expect(() => new nn.Linear(3, 2, { device: 'tpu' })).toThrow('Linear: device must be one of cpu: "tpu"');
+    expect(() => new nn.Linear(3, 2, { device: 'tpu' })).toThrow(
+      'Linear: device must be "cpu", "cuda" or "cuda:N": "tpu"',
+    );
     expect(() => new nn.Linear(3, 2).forward(ones([4]))).toThrow('linear: inner sizes differ');
     expect(() => new nn.Linear(3, 2, { activation: 'swish' as never })).toThrow(
       'Linear: activation must be one of relu, sigmoid, tanh, or null: "swish"',

@@ -1,9 +1,21 @@
-// The functors of the REDUCE lines of ops.def, F_sum and so on, for whatever folds.
+// The functors of the REDUCE lines of ops.def, F_sum and so on, for whatever folds. Host and device share them.
 #pragma once
-#include "cpu/fold.h"
+#include "math/arithmetic.h"
+#include "math/folds.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
+
+/** What a fold of T, accumulated in A, is stored as: float32 sums as float32, whole sums as the integers they wrap to.
+ */
+template <class T, class A>
+struct FoldResult {
+  using type = A;
+};
+template <>
+struct FoldResult<float, double> {
+  using type = float;
+};
 
 /** The type to read T with: booleans as the bytes they are. */
 template <class T>

@@ -1,0 +1,16 @@
+// The families of CUDA kernels: each .cu file of this folder ends with its list, and adds one line to families.def.
+#pragma once
+#include "cuda/machine.h"
+
+namespace athanor {
+namespace cuda {
+
+#define FAMILY(name) extern const OpKernels name[];
+#include "cuda/families.def"
+#undef FAMILY
+
+}  // namespace cuda
+}  // namespace athanor
+
+/** One entry of a family's list: the op and its array of kernels, fastest first. */
+#define ATHANOR_OP(op, kernels) {#op, kernels, static_cast<int>(sizeof(kernels) / sizeof(*kernels))}

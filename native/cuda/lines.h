@@ -1,0 +1,116 @@
+// Ops that map each line of one axis to a line of the same length: softmax and its kin. A line is walked by a warp, or
+// by a block where it is long; several passes over it follow one another, the later ones from the caches.
+#pragma once
+#include "cpu/lines.h"
+#include "cuda/fast_divide.h"
+#include "cuda/runtime.h"
+#include "math/arithmetic.h"
+
+namespace athanor {
+namespace cuda {
+
+constexpr int kLineThreads = 256;
+constexpr int64_t kLongLine = 1024;  // from here on a block has a line to itself
+
+/** Where each operand's lines begin. */
+template <int N>
+struct LineWalk {
+  int ndim;
+  FastDivide sizes[kMaxDims];
+  int64_t strides[N][kMaxDims];
+  int64_t step[N];
+  uint32_t lines;
+  int64_t length;
+
+  ATHANOR_INLINE_MEMBER void locate(uint32_t line, int64_t (&at)[N]) const {
+    for (int k = 0; k < N; ++k) at[k] = 0;
+    for (int d = ndim - 1; d >= 0; --d) {
+      const uint32_t above = sizes[d].quotient(line), index = line - above * sizes[d].divisor;
+      for (int k = 0; k < N; ++k) at[k] += index * strides[k][d];
+      line = above;
+    }
+  }
+};
+
+// ---- what a group folds its numbers with
+struct Add {
+  __device__ __forceinline__ double operator()(double a, double b) const { return a + b; }
+};
+struct Maximum {
+  __device__ __forceinline__ double operator()(double a, double b) const { return m::maximum(a, b); }
+};
+
+/** One number a warp. */
+struct WarpNumbers {
+  double of[kLineThreads / kWarp];
+};
+
+/** The threads that share a line, and what they say to each other. */
+template <int Threads>
+struct Group {
+  int t;  // this thread's place among them
+
+  /** fold over all of them, the same for each: fold(double, double) in an order that depends on nothing. */
+  template <class Fold>
+  __device__ __forceinline__ double all(double value, const Fold& fold) const {
+#pragma unroll
+    for (int apart = kWarp / 2; apart > 0; apart /= 2) value = fold(value, __shfl_xor_sync(kFullMask, value, apart));
+    if (Threads == kWarp) return value;
+    ATHANOR_SHARED(WarpNumbers, shared);
+    __syncthreads();  // the numbers of the round before have been read
+    if (t % kWarp == 0) shared.of[t / kWarp] = value;
+    __syncthreads();
+    value = shared.of[0];
+    for (int w = 1; w < Threads / kWarp; ++w) value = fold(value, shared.of[w]);
+    return value;
+  }
+};
+
+/** K::line(group, length, out, its step, inputs, their steps) for each line. */
+template <class K, class T, int N, int Threads>
+__global__ void __launch_bounds__(kLineThreads) map_lines(LineWalk<N> walk, T* out, const T* a, const T* b) {
+  constexpr uint32_t together = kLineThreads / Threads;
+  const uint32_t line = blockIdx.x * together + threadIdx.x / Threads;
+  if (line >= walk.lines) return;  // whole warps, or the block
+  int64_t at[N];
+  walk.locate(line, at);
+  const T* in[2] = {a + at[1], N > 2 ? b + at[N - 1] : nullptr};
+  K::line(Group<Threads>{static_cast<int>(threadIdx.x) % Threads}, walk.length, out + at[0], walk.step[0], in,
+          walk.step + 1);
+}
+
+/** Runs K over the lines along the axis of the first attribute: one or two inputs. */
+template <class K, class T, int N>
+void run_line_map(const Call& c) {
+  const View* views[N];
+  for (int k = 0; k < N; ++k) views[k] = k == 0 ? &c.out[0] : &c.in[k - 1];
+  const Lines<N> l = make_lines<N>(views, static_cast<int>(c.attrs[0]));
+  const int64_t lines = l.walk.elements();
+  if (lines == 0 || l.length == 0) return;
+  if (lines >= int64_t{1} << 31) {
+    c.ctx->fail(c.ctx, "more than 2^31 - 1 lines in one call");
+    return;
+  }
+  LineWalk<N> walk;
+  walk.ndim = l.walk.ndim;
+  walk.lines = static_cast<uint32_t>(lines);
+  walk.length = l.length;
+  for (int d = 0; d < walk.ndim; ++d) walk.sizes[d] = FastDivide(static_cast<uint32_t>(l.walk.shape[d]));
+  for (int k = 0; k < N; ++k) {
+    walk.step[k] = l.step[k];
+    for (int d = 0; d < walk.ndim; ++d) walk.strides[k][d] = l.walk.strides[k][d];
+  }
+  T* out = c.out[0].as<T>();
+  const T *a = c.in[0].as<const T>(), *b = N > 2 ? c.in[1].as<const T>() : nullptr;
+  if (l.length >= kLongLine) {
+    launch(c, map_lines<K, T, N, kLineThreads>, dim3(static_cast<unsigned>(lines)), dim3(kLineThreads), 0, walk, out, a,
+           b);
+  } else {
+    constexpr int64_t together = kLineThreads / kWarp;
+    launch(c, map_lines<K, T, N, kWarp>, dim3(static_cast<unsigned>((lines + together - 1) / together)),
+           dim3(kLineThreads), 0, walk, out, a, b);
+  }
+}
+
+}  // namespace cuda
+}  // namespace athanor

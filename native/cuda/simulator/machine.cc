@@ -1,0 +1,30 @@
+#include <cstdio>
+#include <cstdlib>
+
+#include "cuda/machine.h"
+
+namespace athanor {
+namespace cuda {
+
+// Two, so that moving between devices is tested too. ATHANOR_SIMULATED_REASON makes it a machine without a GPU.
+int count_devices(char* reason, size_t room) {
+  const char* text = std::getenv("ATHANOR_SIMULATED_REASON");
+  std::snprintf(reason, room, "%s", text == nullptr ? "" : text);
+  return text == nullptr ? 2 : 0;
+}
+
+int device_properties(int, DeviceProperties* out) {
+  std::snprintf(out->name, sizeof out->name, "simulator on the processor");
+  out->memory_bytes = uint64_t{1} << 30;
+  out->multiprocessors = 4;
+  out->major = 8;
+  out->minor = 0;
+  return 0;
+}
+
+cudaError_t choose_device(int) { return cudaSuccess; }
+cudaError_t create_stream(cudaStream_t* out) { return cudaStreamCreate(out); }
+cudaError_t create_event(cudaEvent_t* out) { return cudaEventCreate(out); }
+
+}  // namespace cuda
+}  // namespace athanor

@@ -1,0 +1,28 @@
+// Every row that has CUDA kernels, through the whole engine: the same checks as on the CPU.
+import './support.js';
+
+import { setDefaultDevice } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
+import { defaultSeed } from '../ops/checks/check.js';
+import { forward } from '../ops/checks/forward.js';
+import { layoutsCheck } from '../ops/checks/layouts.js';
+import { random } from '../ops/checks/random.js';
+import { sizesCheck } from '../ops/checks/sizes.js';
+import { special } from '../ops/checks/special.js';
+import { subjects } from '../ops/subjects.js';
+
+beforeAll(() => setDefaultDevice('cuda'));
+afterAll(() => setDefaultDevice('cpu'));
+
+const seed = Number(process.env.ATHANOR_TEST_SEED ?? defaultSeed);
+setDefaultDevice('cuda'); // opens the module, which the lists below ask
+const ready = [...subjects()].filter(([, { op }]) => op.code >= 0 && native.kernels(op.code, 1).length > 0);
+setDefaultDevice('cpu');
+
+for (const check of [forward, random, layoutsCheck, sizesCheck, special]) {
+  describe(check.name, () => {
+    for (const [name, subject] of ready) {
+      if (check.applies(subject)) test(name, () => check.run(subject, { seed }));
+    }
+  });
+}
