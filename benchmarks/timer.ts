@@ -38,16 +38,22 @@ export const quick: Effort = { sampleSeconds: 0.01, samples: 5, patience: 0.5, w
 
 const shortCall = 300e-6;
 
+/** A runner whose call takes longer than `patience` gets one sample, the others at least three. */
 const fewestSamples = 3;
+
+/** Times `patience` after which a first call is all the warm-up there is. */
+const hopeless = 4;
 
 const mostCalls = 1_000_000;
 
-/** How many calls make a sample long enough; finding out is also the warm-up. */
-async function callsFor(runner: Runner, effort: Effort, job: boolean): Promise<number> {
+/** How many calls make a sample long enough, and how many samples to take at least; finding out is also the warm-up. */
+async function planFor(runner: Runner, effort: Effort, job: boolean): Promise<{ calls: number; fewest: number }> {
   const seconds = effort.sampleSeconds;
   let calls = 1;
-  await runner.run(1); // the first call compiles, allocates and faults
+  const first = await runner.run(1); // compiles, allocates and faults
+  if (first > hopeless * effort.patience) return { calls, fewest: 1 };
   let taken = await runner.run(1);
+  const fewest = taken > effort.patience ? 1 : fewestSamples;
   while (taken < seconds && calls < mostCalls) {
     const factor = Math.min(10, Math.max(2, Math.ceil(seconds / Math.max(taken, 1e-9))));
     calls = Math.min(mostCalls, calls * factor);
@@ -59,7 +65,7 @@ async function callsFor(runner: Runner, effort: Effort, job: boolean): Promise<n
     if (taken < seconds) calls = Math.min(mostCalls, Math.ceil((calls * seconds) / taken));
   }
   await runner.rest?.();
-  return calls;
+  return { calls, fewest };
 }
 
 /** The value below which a part `q` of a sorted list lies, interpolated between neighbours. */
@@ -88,22 +94,23 @@ export function timingOf(times: readonly number[], calls: number): Timing {
  * Every other round goes backwards, so that nobody always follows the same neighbour.
  */
 export async function interleave(runners: readonly Runner[], effort: Effort, job = false): Promise<Timing[]> {
-  const calls: number[] = [];
-  for (const runner of runners) calls.push(await callsFor(runner, effort, job));
+  const plans: Awaited<ReturnType<typeof planFor>>[] = [];
+  for (const runner of runners) plans.push(await planFor(runner, effort, job));
   const times: number[][] = runners.map(() => []);
   const spent = runners.map(() => 0);
   for (let s = 0; s < effort.samples; s++) {
     const order = runners.map((_, i) => (s % 2 === 0 ? i : runners.length - 1 - i));
     for (const i of order) {
-      if (s >= fewestSamples && spent[i] > effort.patience) continue;
+      const { calls, fewest } = plans[i];
+      if (s >= fewest && spent[i] > effort.patience) continue;
       if (runners.length > 1) {
-        await runners[i].run(calls[i] > 1 ? 2 : 0); // wakes its threads and its caches up again
+        await runners[i].run(calls > 1 ? 2 : 0); // wakes its threads and its caches up again
       }
-      const seconds = await runners[i].run(calls[i]);
+      const seconds = await runners[i].run(calls);
       spent[i] += seconds;
-      times[i].push(seconds / calls[i]);
+      times[i].push(seconds / calls);
       await runners[i].rest?.();
     }
   }
-  return times.map((list, i) => timingOf(list, calls[i]));
+  return times.map((list, i) => timingOf(list, plans[i].calls));
 }

@@ -35,14 +35,19 @@ test('runners take turns, forwards and backwards, with enough calls to fill a sa
   expect(log.indexOf('a10')).toBeGreaterThan(log.indexOf('a1'));
 });
 
-test('what takes long gets no more than three samples', async () => {
-  const slow: Runner = { name: 'slow', run: (calls) => calls * 5 };
-  const [timing] = await interleave([slow], {
-    sampleSeconds: 0.01,
-    samples: 9,
-    patience: 1,
-    warmSeconds: 0,
-    jobWarmSeconds: 0,
-  });
-  expect(timing.samples).toBe(3);
+test.each([
+  ['less than its share of the patience', 0.1, 9, 12],
+  ['a good part of the patience', 0.6, 3, 6],
+  ['more than the patience', 2, 1, 4],
+  ['many times the patience', 5, 1, 3],
+])('a call that takes %s', async (_, secondsACall, samples, made) => {
+  let calls = 0;
+  const run = (n: number) => {
+    calls += n;
+    return n * secondsACall;
+  };
+  const effort = { sampleSeconds: 0.01, samples: 9, patience: 1, warmSeconds: 0, jobWarmSeconds: 0 };
+  const [timing] = await interleave([{ name: 'slow', run }], effort);
+  expect(timing).toMatchObject({ samples, calls: 1, median: secondsACall });
+  expect(calls).toBeLessThanOrEqual(made);
 });
