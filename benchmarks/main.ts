@@ -56,14 +56,18 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
   console.log(
     `${os.cpus()[0].model.trim()}, ${threads} threads, ${isa}${blas === 'own' ? '' : `, products by ${blas}`}, node ${process.versions.node}, commit ${commit()}, load ${os.loadavg()[0].toFixed(1)}`,
   );
-  const machine = await athanor.measureMachine({ quick: options.quick });
+  const { device, precision } = options;
+  athanor.setDefaultDevice(device);
+  athanor.setFloat32Precision(precision);
+  const machine = await athanor.measureMachine({ device, quick: options.quick });
+  if (device !== 'cpu') console.log(`${device}: ${machine.cpu}, ${machine.isa}, float32 products: ${precision}`);
   console.log(machineLines(machine).join('\n'));
   const busy = busyReason(used, machine.jitter);
   if (busy !== null) console.log(`THE MACHINE IS BUSY (${busy}): roofs and times are worse than they would be alone.`);
-  const { peers, entries } = await startPeers(options.peers, threads, folder);
+  const { peers, entries } = await startPeers(options.peers, { threads, device, precision, folder });
   printEntries(entries);
 
-  const setting = { machine, peers, effort: options.quick ? quick : thorough, quick: options.quick, folder };
+  const setting = { machine, peers, effort: options.quick ? quick : thorough, quick: options.quick, precision, folder };
   const list = chosen(options);
   const results: Result[] = [];
   let group = '';
@@ -85,6 +89,8 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
     date: new Date().toISOString(),
     commit: commit(),
     quick: options.quick,
+    device,
+    precision,
     groups: [...new Set(results.map((r) => r.group))],
     machine: {
       ...machine,

@@ -1,5 +1,6 @@
 // The command line of `npm run bench`.
-import { Command, InvalidArgumentError } from 'commander';
+import type * as athanor from 'athanor';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { groups } from './case.js';
 import { families } from './peers/index.js';
 
@@ -11,6 +12,10 @@ export interface BenchOptions {
   readonly match?: string;
   readonly peers: readonly string[];
   readonly quick: boolean;
+  /** Where athanor and its peers compute. */
+  readonly device: athanor.DeviceName;
+  /** What products of float32 may round their factors to, on a GPU. */
+  readonly precision: athanor.Float32Precision;
   readonly threads?: number;
   readonly json?: string;
   readonly svg?: string;
@@ -41,6 +46,11 @@ function threadCount(value: string): number {
   return n;
 }
 
+function deviceName(value: string): string {
+  if (!/^(cpu|cuda(:\d+)?)$/.test(value)) throw new InvalidArgumentError('cpu, cuda or cuda:N.');
+  return value;
+}
+
 /** Parses the arguments (without node and script); a mistake ends the process with a message. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const program = new Command('bench')
@@ -52,6 +62,10 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--match <text>', 'only cases whose name contains this')
     .option('--peers <peers>', `all, none, or some of ${families.join(', ')}`, peerNames, [...families])
     .option('--quick', 'fewer cases and samples: minutes', false)
+    .option('--device <device>', 'where to compute: cpu, cuda or cuda:N', deviceName, 'cpu')
+    .addOption(
+      new Option('--precision <precision>', 'of products of float32 on a GPU').choices(['exact', 'tf32']).default('exact'),
+    )
     .option('--threads <n>', 'threads of athanor and of every peer; default: the cores', threadCount)
     .option('--json <file>', 'write the report')
     .option('--svg <file>', 'write the roofline plot')

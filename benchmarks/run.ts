@@ -17,6 +17,7 @@ export interface Setting {
   readonly peers: readonly Peer[];
   readonly effort: Effort;
   readonly quick: boolean;
+  readonly precision: athanor.Float32Precision;
   /** For files that are handed to peers. */
   readonly folder: string;
 }
@@ -108,10 +109,11 @@ function failed(work: Case | Job, error: Error): Result {
 }
 
 /** The rooflines of the calls of one run, one after another; what bounds most of their time bounds the run. */
-function roofOf({ calls }: Subject, machine: athanor.Machine): Result['roof'] {
+function roofOf({ calls }: Subject, { machine, precision }: Setting): Result['roof'] {
   const roofs = calls.map(({ flops, bytes, written, dtype }) => {
     const part = bytes > 0 ? written / bytes : 0;
-    return athanor.roofline({ flops, bytes, written: part, kind: athanor.computeKind(dtype), machine });
+    const kind = dtype === 'float32' && precision === 'tf32' ? 'tf32' : athanor.computeKind(dtype);
+    return athanor.roofline({ flops, bytes, written: part, kind, machine });
   });
   const longest = [...roofs].sort((a, b) => b.time - a.time)[0];
   if (longest === undefined) return undefined;
@@ -127,7 +129,7 @@ export async function runCase(c: Case, setting: Setting): Promise<Result> {
     const subject = subjectOf(c);
     const own = c.random === true ? null : subject.result;
     const found = await measured(setting, subject, await comparePeers(setting, c, { case: c }, own, tolerance));
-    return { group: c.group, name: c.name, work: c.work, ...found, roof: roofOf(subject, setting.machine), tolerance };
+    return { group: c.group, name: c.name, work: c.work, ...found, roof: roofOf(subject, setting), tolerance };
   } catch (error) {
     return failed(c, error as Error);
   }

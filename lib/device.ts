@@ -22,6 +22,8 @@ export interface DeviceInfo {
   readonly memoryBytes?: number;
   /** Streaming multiprocessors, of a GPU. */
   readonly multiprocessors?: number;
+  /** Bytes of the last cache before the memory, of a GPU. */
+  readonly cacheBytes?: number;
   /** The version of its instruction set, of a GPU: "9.0" is Hopper. */
   readonly architecture?: string;
   /** Why it is not available. */

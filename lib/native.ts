@@ -25,6 +25,8 @@ interface Session {
 
 /** One measurement of a roof; native/core/roofs.h describes it. */
 export interface RoofRequest {
+  /** 0: the CPU, for which alone `isa` and `threads` count. */
+  readonly device: number;
   readonly isa: string;
   readonly what: string;
   readonly threads: number;
@@ -42,6 +44,7 @@ interface Binding {
     name: string;
     memoryBytes: number;
     multiprocessors: number;
+    cacheBytes: number;
     architecture: string;
   }[];
   memory(device: number): {

@@ -35,7 +35,8 @@ if not loop.blas_open(sys.argv[2].encode()):
     sys.exit(f"{sys.argv[2]} cannot be loaded")
 
 
-def hello(threads):
+def hello(request):
+    threads = request["threads"]
     loop.blas_threads(threads)
     return loop.blas_version().decode().split(" NO_")[0] or sys.argv[2]
 

@@ -18,7 +18,9 @@ export interface PeerKind {
   /** What `--peers` calls it. */
   readonly family: string;
   /** How its processes are started, or why there are none. */
-  find(threads: number): Omit<PeerCommand, 'threads' | 'folder'>[] | Absence;
+  find(threads: number): Omit<PeerCommand, keyof PeerSetting>[] | Absence;
+  /** Whether it computes on a GPU too. */
+  readonly gpu?: boolean;
   /** In which of its ways it runs a case or a job; "" is the plain one, none: not at all. */
   modes(work: Case | Job, quick: boolean): string[];
 }
@@ -40,22 +42,28 @@ export interface PeerEntry extends Partial<Absence> {
   readonly version?: string;
 }
 
+/** What all peers of a run have in common. */
+export type PeerSetting = Pick<PeerCommand, 'threads' | 'device' | 'precision' | 'folder'>;
+
 /** Starts the peers that are asked for; those that are not there are entries with a reason. */
 export async function startPeers(
   wanted: readonly string[],
-  threads: number,
-  folder: string,
+  setting: PeerSetting,
 ): Promise<{ peers: Peer[]; entries: PeerEntry[] }> {
   const peers: Peer[] = [];
   const entries: PeerEntry[] = [];
   for (const kind of kinds.filter((k) => wanted.includes(k.family))) {
-    const found = kind.find(threads);
+    if (setting.device !== 'cpu' && !kind.gpu) {
+      entries.push({ name: kind.family, reason: 'it is compared on the CPU only', install: 'leave --device out' });
+      continue;
+    }
+    const found = kind.find(setting.threads);
     if (!Array.isArray(found)) {
       entries.push({ name: kind.family, ...found });
       continue;
     }
     for (const command of found) {
-      const peer = new PeerProcess({ ...command, threads, folder });
+      const peer = new PeerProcess({ ...command, ...setting });
       try {
         const version = await peer.version();
         peers.push({ kind, process: peer, version });

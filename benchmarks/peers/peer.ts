@@ -33,6 +33,8 @@ export interface PeerCommand {
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly threads: number;
+  readonly device: string;
+  readonly precision: string;
   /** A folder for results; the caller removes it. */
   readonly folder: string;
   /** Seconds that it gets for an answer. Default: 120 to start, 900 to make a case ready, 300 for a sample. */
@@ -121,8 +123,8 @@ export class PeerProcess {
 
   /** The version of the library. */
   async version(): Promise<string> {
-    const { threads } = this.options;
-    return (await this.ask({ hello: true, threads }, this.patience.start)).version ?? 'unknown';
+    const { threads, device, precision } = this.options;
+    return (await this.ask({ hello: true, threads, device, precision }, this.patience.start)).version ?? 'unknown';
   }
 
   /** Makes a case or a job ready and runs it once; `fresh` forgets what was made ready before. A string: why not. */

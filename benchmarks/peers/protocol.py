@@ -1,6 +1,6 @@
 """The line protocol that every Python peer speaks with benchmarks/peers/peer.ts.
 
-{"hello": true, "threads": n}            -> {"version": text}
+{"hello": true, "threads": n, "device": d, "precision": p} -> {"version": text}
 {"prepare": {"case" | "job", "mode", "fresh", "result": file}} -> {} and the result in the file, or {"unsupported": why};
                                             "fresh" forgets what was prepared before
 {"run": calls, "mode": mode}             -> {"seconds": s}
@@ -33,16 +33,20 @@ def read_safetensors(path):
     return out
 
 
-def time_calls(call, args, calls):
-    """Seconds that many calls take; the loop itself costs some 20 ns a call."""
+def time_calls(call, args, calls, finish=None):
+    """Seconds that many calls take; the loop itself costs some 20 ns a call. `finish` waits for what they began."""
+    if finish is not None:
+        finish()
     start = time.perf_counter()
     for _ in itertools.repeat(None, calls):
         call(*args)
+    if finish is not None:
+        finish()
     return time.perf_counter() - start
 
 
 def serve(hello, prepare):
-    """hello(threads) -> version; prepare(request) -> (run(calls) -> seconds, result as float64 array)."""
+    """hello(request) -> version; prepare(request) -> (run(calls) -> seconds, result as float64 array)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out, sys.stdout = sys.stdout, sys.stderr  # what a library prints must not get into the answers
     runs = {}
@@ -50,7 +54,7 @@ def serve(hello, prepare):
         request = json.loads(line)
         try:
             if "hello" in request:
-                answer = {"version": hello(request["threads"])}
+                answer = {"version": hello(request)}
             elif "prepare" in request:
                 asked = request["prepare"]
                 if asked["fresh"]:

@@ -32,6 +32,7 @@ export function cleanEnvironment(threads: number): NodeJS.ProcessEnv {
 
 export const torch: PeerKind = {
   family: 'torch',
+  gpu: true,
   find(threads) {
     const probe = spawnSync(python, ['-c', 'import torch, numpy']);
     if (probe.status !== 0) {

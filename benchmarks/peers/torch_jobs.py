@@ -149,7 +149,7 @@ OPTIMIZERS = {
 
 
 def make(work, kind, state, inputs, mode):
-    model = MODELS[work]()
+    model = MODELS[work]().to(inputs["x"].device)
     model.load_state_dict(state)
     inputs = dict(inputs)
     if not inputs["x"].is_floating_point():

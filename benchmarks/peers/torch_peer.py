@@ -8,9 +8,11 @@ from torch.nn import functional as F
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from data import compared, elements  # noqa: E402
-from protocol import Unsupported, read_safetensors, serve, time_calls  # noqa: E402
+import protocol  # noqa: E402
+from protocol import Unsupported, read_safetensors, serve  # noqa: E402
 
 aten = torch.ops.aten
+DEVICE = torch.device("cpu")  # what hello() was asked for
 LARGE = 1 << 16  # elements from which a given output saves more than the slower call costs
 
 # Works whose function in torch has another name.
@@ -124,14 +126,23 @@ OPTIMIZERS = {
     "sgdStep": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, fused=True),
     "adamStep": lambda p: torch.optim.Adam(p, lr=0.001, fused=True),
     "rmspropStep": lambda p: torch.optim.RMSprop(p, lr=0.01),
-    "adagradStep": lambda p: torch.optim.Adagrad(p, lr=0.01, fused=True),
+    "adagradStep": lambda p: torch.optim.Adagrad(p, lr=0.01, fused=DEVICE.type == "cpu" or None),
 }
 INDICES = {"gather": [1], "scatterAdd": [1], "crossEntropy": [1], "nllLoss": [1], "oneHot": [0]}
 
 
+def finish():
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize(DEVICE)
+
+
+def time_calls(call, args, calls):
+    return protocol.time_calls(call, args, calls, finish)
+
+
 def tensor_of(spec, seed):
     # A view of the base keeps a transposed input transposed.
-    t = torch.from_numpy(elements(spec, seed))
+    t = torch.from_numpy(elements(spec, seed)).to(DEVICE)
     return t.bfloat16() if spec.get("dtype") == "bfloat16" else t
 
 
@@ -235,7 +246,7 @@ def case_of(case, mode):
             result = result.clone()
         call, args = (op, inputs) if mode else given_case(case, op, inputs, result)
     result = result.detach()
-    values = compared((result.float() if result.dtype == torch.bfloat16 else result).numpy())
+    values = compared((result.float() if result.dtype == torch.bfloat16 else result).cpu().numpy())
 
     def run(calls):
         with torch.inference_mode("gradient" not in case and case["group"] != "optim"):
@@ -246,18 +257,25 @@ def case_of(case, mode):
 
 def job_of(job, mode):
     import torch_jobs
-    state = {name: torch.from_numpy(a) for name, a in read_safetensors(job["state"]).items()}
-    inputs = {name: torch.from_numpy(a) for name, a in read_safetensors(job["inputs"]).items()}
+    state = {name: torch.from_numpy(a).to(DEVICE) for name, a in read_safetensors(job["state"]).items()}
+    inputs = {name: torch.from_numpy(a).to(DEVICE) for name, a in read_safetensors(job["inputs"]).items()}
     if job["work"] not in torch_jobs.MODELS:
         raise Unsupported(f"torch_jobs.py has no {job['work']}")
     step = torch_jobs.make(job["work"], job["kind"], state, inputs, mode.replace("-", "_") or "eager")
-    values = [compared(step().detach().numpy()) for _ in range(job["steps"])]
+    values = [compared(step().detach().cpu().numpy()) for _ in range(job["steps"])]
     return lambda calls: time_calls(step, (), calls), np.concatenate(values)
 
 
-def hello(threads):
+def hello(request):
+    global DEVICE
+    DEVICE = torch.device(request["device"])
     torch.manual_seed(0)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(request["threads"])
+    if DEVICE.type == "cuda":
+        torch.cuda.set_device(DEVICE)
+        torch.set_default_device(DEVICE)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = request["precision"] == "tf32"
+        torch.backends.cudnn.benchmark = True
     return torch.__version__
 
 

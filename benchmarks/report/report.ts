@@ -44,6 +44,10 @@ export interface Report {
   /** The commit, with a "+" behind it where files had changed. */
   readonly commit: string;
   readonly quick: boolean;
+  /** Where was computed; absent: on the CPU. */
+  readonly device?: string;
+  /** What products of float32 were allowed to round their factors to, on a GPU. */
+  readonly precision?: string;
   readonly groups: readonly string[];
   readonly machine: Machine & {
     readonly system: string;

@@ -1,16 +1,21 @@
 // The roofs of this machine, measured where it stands.
 import * as os from 'node:os';
+import { checkDevice, type DeviceName } from '../device.js';
 import type { DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { native } from '../native.js';
 import { checkFlag, checkOptions } from '../options.js';
 import { checkInteger } from '../shape.js';
 import { type Cache, caches } from './caches.js';
+import { measureDevice } from './gpu.js';
 import { overheads } from './overhead.js';
 import { type Peak, peakOf, type Spread, spreadOf } from './statistics.js';
 
-/** What arithmetic was measured: multiply-adds in float32 or float64, products of bfloat16 added to float32. */
-export type ComputeKind = 'f32' | 'f64' | 'bf16';
+/**
+ * What arithmetic was measured: multiply-adds in float32 or float64, products of bfloat16 added to float32, and on a GPU
+ * products of float32 rounded to tf32.
+ */
+export type ComputeKind = 'f32' | 'f64' | 'bf16' | 'tf32';
 
 /** The arithmetic of ops on tensors of a dtype, for {@link roofline}. */
 export function computeKind(dtype: DType): ComputeKind {
@@ -41,10 +46,11 @@ export interface MemoryRoof extends Peak {
 
 /** A machine, as {@link measureMachine} found it: plain data, which JSON keeps. */
 export interface Machine {
+  /** The product's name, of the processor or of the GPU. */
   readonly cpu: string;
-  /** The instruction set in use; roofs of the others are there too. */
+  /** The instruction set in use, for a GPU such as "sm_90"; roofs of the others are there too. */
   readonly isa: string;
-  /** Threads that work on one op. */
+  /** Threads that work on one op; 1 for a GPU, whose roofs are those of the whole chip. */
   readonly threads: number;
   readonly caches: readonly Cache[];
   readonly compute: readonly ComputeRoof[];
@@ -64,6 +70,8 @@ export interface Machine {
 
 /** Options of {@link measureMachine}. */
 export interface MeasureOptions {
+  /** What to measure; default "cpu". */
+  readonly device?: DeviceName;
   /** Thread counts to measure; default: 1, 2, 4 and so on up to the engine's. */
   readonly threads?: readonly number[];
   /** Shorter, and only the instruction set in use: about a second in place of four. Default false. */
@@ -93,8 +101,9 @@ function workingSets(all: readonly Cache[], threads: number): readonly [MemoryLe
 
 /**
  * Measures what this machine can do: multiply-adds of each instruction set, memory bandwidth at each cache level and
- * beyond, the cost of a call, each for several thread counts. Takes about four seconds on an otherwise idle machine and
- * never blocks the event loop for long. Throws when `threads` holds no thread counts.
+ * beyond, the cost of a call, each for several thread counts; of a GPU its arithmetic units, second-level cache and
+ * memory. Takes about four seconds on an otherwise idle machine and
+ * never blocks the event loop for long. Throws when `threads` holds no thread counts, or there is no such device.
  *
  * ```ts
  * const machine = await measureMachine();
@@ -103,11 +112,13 @@ function workingSets(all: readonly Cache[], threads: number): readonly [MemoryLe
  */
 export async function measureMachine(options: MeasureOptions = {}): Promise<Machine> {
   const { isa, threads } = native.info();
-  checkOptions('measureMachine', options, ['threads', 'quick']);
+  checkOptions('measureMachine', options, ['device', 'threads', 'quick']);
   checkFlag('measureMachine', 'quick', options.quick ?? false);
-  const { quick = false, threads: counts = threadCounts(threads) } = options;
+  const { device = 'cpu', quick = false, threads: counts = threadCounts(threads) } = options;
   if (!Array.isArray(counts) || counts.length === 0) fail('measureMachine', 'threads must list counts', show(counts));
   for (const n of counts) checkInteger('measureMachine', 'a thread count', n, 1, 1024);
+  const index = checkDevice('measureMachine', device);
+  if (index > 0) return measureDevice(index, quick);
   const windows = quick ? 5 : 9;
   const before = native.memory(0).cachedBytes;
   const found = caches();
@@ -117,7 +128,7 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
     if (quick && level !== isa) continue;
     for (const kind of kinds as ComputeKind[]) {
       for (const n of counts) {
-        const rates = await native.measure({ isa: level, what: kind, threads: n, bytes: 0, seconds: 0.002, windows });
+        const rates = await native.measure({ device: 0, isa: level, what: kind, threads: n, bytes: 0, seconds: 0.002, windows });
         compute.push({ isa: level, kind, threads: n, ...peakOf(rates) });
       }
     }
@@ -127,7 +138,7 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
     for (const [level, workingSet] of workingSets(found, n)) {
       const seconds = level === 'DRAM' ? 0.008 : 0.002;
       for (const kind of level === 'DRAM' ? [...cached, ...streaming] : cached) {
-        const rates = await native.measure({ isa, what: kind, threads: n, bytes: workingSet, seconds, windows });
+        const rates = await native.measure({ device: 0, isa, what: kind, threads: n, bytes: workingSet, seconds, windows });
         memory.push({ level, kind, threads: n, workingSet, ...peakOf(rates) });
       }
     }

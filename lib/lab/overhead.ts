@@ -19,9 +19,9 @@ function secondsOf(runs: number, body: () => void): Spread {
   return spreadOf(times);
 }
 
-/** The figures of {@link Machine.overhead}. */
-export function overheads(quick: boolean): Machine['overhead'] {
-  return withModes({ grad: false, scope: null, stream: 0, tracer: null }, () => {
+/** The figures of {@link Machine.overhead}; on a GPU, of handing over the work. */
+export function overheads(quick: boolean, device = 0): Machine['overhead'] {
+  return withModes({ device, grad: false, scope: null, stream: 0, tracer: null }, () => {
     const a = filled([16], 1, 'float32');
     const b = filled([16], 2, 'float32');
     const runs = quick ? 3 : 9;

@@ -47,8 +47,8 @@ function checkSituation({ written, workingSet, threads, kind }: Situation): void
   if (workingSet !== undefined && !(workingSet >= 0))
     fail('roofline', 'workingSet must be 0 bytes or more', show(workingSet));
   if (threads !== undefined && !(threads >= 1)) fail('roofline', 'threads must be 1 or more', show(threads));
-  if (kind !== undefined && !['f32', 'f64', 'bf16'].includes(kind))
-    fail('roofline', 'kind must be "f32", "f64" or "bf16"', show(kind));
+  if (kind !== undefined && !['f32', 'f64', 'bf16', 'tf32'].includes(kind))
+    fail('roofline', 'kind must be "f32", "f64", "bf16" or "tf32"', show(kind));
 }
 
 /**

@@ -84,8 +84,8 @@ export function roofsOf(machine: Machine, situation: Situation = {}): Roofs {
       machine.compute.filter((c) => c.isa === machine.isa && c.kind === of),
       threads,
     );
-  // Where there are no instructions for bfloat16 it is multiplied in float32.
-  const compute = peak(kind) ?? (kind === 'bf16' ? peak('f32') : undefined);
+  // Where there are no instructions for a reduced precision, work is done in float32.
+  const compute = peak(kind) ?? (kind === 'bf16' || kind === 'tf32' ? peak('f32') : undefined);
   if (compute === undefined) fail('roofline', `the machine has no measured peak of ${kind} at ${machine.isa}`);
   const part = Math.min(1, Math.max(0, written));
   const secondsAByte = placesOf(machine, workingSet, threads).reduce(

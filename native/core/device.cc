@@ -113,6 +113,13 @@ void Device::check(int code, const char* what) const {
   if (code != 0) throw Error(format("%s: %s: %s", name_.c_str(), what, module_.describe(code)));
 }
 
+std::vector<double> Device::measure(const std::string& what, int64_t bytes, double seconds, int windows) const {
+  std::vector<double> rates(static_cast<size_t>(windows));
+  const DeviceRoof request{what.c_str(), bytes, seconds, windows, rates.data()};
+  check(module_.measure_roof(queue_, &request), "measuring a roof");
+  return rates;
+}
+
 namespace {
 
 /** A block of a staging pool for a while. */

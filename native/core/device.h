@@ -46,6 +46,8 @@ class Device {
   void copy_out(void* to_host, const void* from, size_t bytes);
   /** Whether a kernel that has ended complained; the complaint is forgotten here. */
   bool take_complaint(Complaint* out);
+  /** `windows` figures of FLOPs or bytes a second of the device. Throws Error for what it cannot measure. */
+  std::vector<double> measure(const std::string& what, int64_t bytes, double seconds, int windows) const;
   void synchronize() const { check(module_.synchronize(queue_), "waiting for the device"); }
 
  private:

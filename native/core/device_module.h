@@ -8,13 +8,23 @@
 namespace athanor {
 
 /** Rises whenever this file, view.h or the meaning of a kernel's call changes: a module of another build is refused. */
-constexpr uint32_t kDeviceAbi = 1;
+constexpr uint32_t kDeviceAbi = 2;
 
 struct DeviceProperties {
   char name[256];
   uint64_t memory_bytes;
   int32_t multiprocessors;
   int32_t major, minor;  // of the chip's instruction set
+  uint64_t cache_bytes;  // of the last cache before the memory
+};
+
+/** A measurement of what a device can do: `windows` figures of FLOPs or bytes a second. */
+struct DeviceRoof {
+  const char* what;  // arithmetic: f32, f64, bf16, tf32; memory: read, write, copy, triad
+  int64_t bytes;     // of all arrays together
+  double seconds;    // of one window, at least
+  int32_t windows;
+  double* rates;
 };
 
 /** What a kernel found wrong with its data. In memory that host and device share; the first report wins. */
@@ -89,6 +99,9 @@ struct DeviceModule {
   int (*await_event)(int device, void* event);
   /** Blocks until the queue is empty. */
   int (*synchronize)(void* queue);
+
+  /** Measures; blocks until that is done. Other work of the queue would be measured with it. */
+  int (*measure_roof)(void* queue, const DeviceRoof* request);
 };
 
 }  // namespace athanor

@@ -71,6 +71,7 @@ int device_properties(int device, DeviceProperties* out) {
   out->multiprocessors = p.multiProcessorCount;
   out->major = p.major;
   out->minor = p.minor;
+  out->cache_bytes = static_cast<uint64_t>(p.l2CacheSize);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cuda/families.h"
 #include "cuda/report.h"
+#include "cuda/roof.h"
 
 namespace athanor {
 namespace cuda {
@@ -116,6 +117,11 @@ int await_event(int device, void* event) {
 }
 int synchronize(void* queue) { return cudaStreamSynchronize(stream_of(queue)); }
 
+int measure(void* queue, const DeviceRoof* request) {
+  const Queue& q = *static_cast<Queue*>(queue);
+  return on(q.device, [&] { return measure_roof(q.device, q.stream, *request); });
+}
+
 const DeviceModule table = {kDeviceAbi,
                             sizeof(DeviceModule),
                             "cuda",
@@ -138,7 +144,8 @@ const DeviceModule table = {kDeviceAbi,
                             record,
                             passed,
                             await_event,
-                            synchronize};
+                            synchronize,
+                            measure};
 
 }  // namespace
 

@@ -58,8 +58,8 @@ Napi::Value open_devices(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), open_device_module(info[0].As<Napi::String>()));
 }
 
-/** devices() -> [{ device, name, memoryBytes, multiprocessors, architecture }] of those beside the CPU, in their order.
- */
+/** devices() -> [{ device, name, memoryBytes, multiprocessors, cacheBytes, architecture }] of those beside the CPU, in
+ *  their order. */
 Napi::Value devices(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto list = Napi::Array::New(env);
@@ -71,6 +71,7 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
     one.Set("name", p.name);
     one.Set("memoryBytes", static_cast<double>(p.memory_bytes));
     one.Set("multiprocessors", p.multiprocessors);
+    one.Set("cacheBytes", static_cast<double>(p.cache_bytes));
     one.Set("architecture", format("%d.%d", p.major, p.minor));
     list.Set(list.Length(), one);
   }

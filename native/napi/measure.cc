@@ -4,6 +4,7 @@
 #include <cstring>
 #include <thread>
 
+#include "core/device.h"
 #include "core/isa.h"
 #include "core/roofs.h"
 #include "napi/door.h"
@@ -22,6 +23,7 @@ const IsaLevel& level_of(const std::string& name) {
 /** A measurement on its way: the thread that takes it fills in the figures, the event loop settles the promise. */
 struct Measurement {
   RoofRequest request;
+  int device;  // 0: the CPU
   std::string what;
   std::vector<double> rates;
   std::string failure;
@@ -52,11 +54,12 @@ Napi::Value measure(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto options = info[0].As<Napi::Object>();
   const auto number = [&](const char* key) { return options.Get(key).As<Napi::Number>(); };
-  auto* m = new Measurement{{}, {}, {}, {}, Napi::Promise::Deferred::New(env)};
+  auto* m = new Measurement{{}, 0, {}, {}, {}, Napi::Promise::Deferred::New(env)};
   const Napi::Promise promise = m->deferred.Promise();
   try {
     m->what = options.Get("what").As<Napi::String>();
-    m->request = {level_of(options.Get("isa").As<Napi::String>()).roofs,
+    m->device = number("device").Int32Value();
+    m->request = {m->device == 0 ? level_of(options.Get("isa").As<Napi::String>()).roofs : nullptr,
                   m->what.c_str(),
                   number("threads").Int32Value(),
                   number("bytes").Int64Value(),
@@ -69,7 +72,8 @@ Napi::Value measure(const Napi::CallbackInfo& info) {
     environment->background.run([m, notify](const std::atomic<bool>& stop) mutable {
       m->request.stop = &stop;
       try {
-        m->rates = measure_roof(m->request);
+        const RoofRequest& r = m->request;
+        m->rates = m->device == 0 ? measure_roof(r) : device_at(m->device).measure(m->what, r.bytes, r.seconds, r.windows);
       } catch (const std::exception& e) {
         m->failure = e.what();
       }

@@ -19,6 +19,7 @@ int device_properties(int, DeviceProperties* out) {
   out->multiprocessors = 4;
   out->major = 8;
   out->minor = 0;
+  out->cache_bytes = uint64_t{1} << 20;
   return 0;
 }
 
