@@ -3,9 +3,10 @@
 // (ATHANOR_GPU_BUILT=1, for a machine that has no compiler), and then
 //   1. runs the tests of test/device against the real module in place of the simulator;
 //   2. runs them once more under compute-sanitizer (memcheck), where that is installed;
-//   3. trains the example on the CPU and on the GPU and compares the accuracies.
-// What came out is written to build/gpu.json with the date, the commit and the GPU's name. Without a GPU it prints
-// `skipped: no GPU` and why, and exits with 0.
+//   3. trains the example on the CPU and on the GPU and compares the accuracies;
+//   4. measures the GPU's roofs and runs the benchmarks on it beside PyTorch, exact and in tf32, and climbs the ladder.
+// What came out is written to benchmarks/results/gpu.json (--json names another file) with the date, the commit and the
+// GPU's name. Without a GPU it prints `skipped: no GPU` and why, and exits with 0.
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
@@ -82,6 +83,33 @@ const learnt = cpu !== null && cuda !== null && Math.abs(cpu.testAccuracy - cuda
 if (!learnt) console.log(`FAILED training: ${JSON.stringify(report.training)}`);
 counts = add(counts, { ...NONE, [learnt ? 'passed' : 'failed']: 1 });
 
-fs.writeFileSync(path.join(root, 'build/gpu.json'), `${JSON.stringify(report, null, 2)}\n`);
-say('the results are in build/gpu.json');
+// ---- the roofs, and the ladder beside PyTorch
+const groups = ['gemm', 'conv', 'elementwise', 'reduce', 'softmax', 'norm', 'optim', 'jobs'].join(',');
+report.benchmarks = {};
+for (const precision of ['exact', 'tf32']) {
+  say(`benchmarks on the GPU, float32 products: ${precision}`);
+  const file = path.join(root, 'build/gpu', `bench-${precision}.json`);
+  fs.rmSync(file, { force: true });
+  const args = ['--device', 'cuda', '--precision', precision, '--peers', 'torch', '--json', file];
+  const only = precision === 'exact' ? groups : 'gemm,conv,jobs';
+  const { status } = spawnSync(process.execPath, [path.join(root, 'build/benchmarks/main.js'), '--only', only, ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  counts = add(counts, { ...NONE, [status === 0 ? 'passed' : 'failed']: 1 });
+  if (fs.existsSync(file)) report.benchmarks[precision] = JSON.parse(fs.readFileSync(file, 'utf8'));
+}
+const { exact, tf32 } = report.benchmarks;
+if (exact !== undefined && tf32 !== undefined) {
+  const { ladderLines, ladderOf } = require('../build/benchmarks/report/ladder.js');
+  report.ladder = ladderOf(exact, tf32);
+  console.log(ladderLines(report.ladder).join('\n'));
+}
+
+const at = process.argv.indexOf('--json');
+const target = path.resolve(root, at > 0 ? process.argv[at + 1] : 'benchmarks/results/gpu.json');
+fs.mkdirSync(path.dirname(target), { recursive: true });
+fs.writeFileSync(target, `${JSON.stringify(report, null, 2)}\n`);
+say(`the results are in ${path.relative(root, target)}`);
 finish(counts);
