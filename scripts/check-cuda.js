@@ -1,0 +1,82 @@
+'use strict';
+// The gates of the CUDA module that need no GPU: it has code for every architecture, no kernel spills registers, it is
+// small, and it loads on a machine without a driver and says that there is none. Without nvcc there is nothing to check.
+const fs = require('node:fs');
+const path = require('node:path');
+const { spawnSync } = require('node:child_process');
+const { prepare } = require('./lib/prepare.js');
+const { root, say, firstLine } = require('./lib/run.js');
+const { NONE, finish } = require('./lib/counts.js');
+
+const ARCHITECTURES = ['sm_80', 'sm_90a'];
+const LARGEST = 16 * 2 ** 20; // bytes of the module
+
+if (firstLine(process.env.CUDACXX || 'nvcc') === null) {
+  console.log('skipped: no nvcc on the PATH, so the CUDA module was not built');
+  finish({ ...NONE, skipped: 1 });
+}
+prepare();
+
+const counts = { ...NONE };
+function check(what, failures) {
+  for (const failure of failures) console.log(`FAILED ${what}: ${failure}`);
+  counts[failures.length === 0 ? 'passed' : 'failed'] += 1;
+}
+
+/** Every kernel in the reports of ptxas: { name, architecture, registers, spilled }. */
+function kernels() {
+  const folder = path.join(root, 'build/cmake/CMakeFiles/athanor_cuda.dir');
+  const files = fs.existsSync(folder) ? fs.readdirSync(folder, { recursive: true }) : [];
+  const found = [];
+  for (const file of files.filter((name) => name.endsWith('.ptxas'))) {
+    const family = path.basename(file).split('.')[0];
+    let kernel = null;
+    for (const line of fs.readFileSync(path.join(folder, file), 'utf8').split('\n')) {
+      const begins = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line);
+      if (begins) {
+        kernel = { family, name: begins[1], architecture: begins[2], registers: 0, spilled: 0 };
+        found.push(kernel);
+      }
+      const spills = /(\d+) bytes spill stores, (\d+) bytes spill loads/.exec(line);
+      if (spills && kernel) kernel.spilled += Number(spills[1]) + Number(spills[2]);
+      const used = /Used (\d+) registers/.exec(line);
+      if (used && kernel) kernel.registers = Number(used[1]);
+    }
+  }
+  return found;
+}
+
+const all = kernels();
+for (const architecture of ARCHITECTURES) {
+  const list = all.filter((k) => k.architecture === architecture);
+  const most = list.reduce((n, k) => Math.max(n, k.registers), 0);
+  say(`${architecture}: ${list.length} kernels, at most ${most} registers`);
+  check(`code for ${architecture}`, list.length > 0 ? [] : ['the module has none']);
+  const spilling = list.filter((k) => k.spilled > 0);
+  check(
+    `spilled registers on ${architecture}`,
+    spilling.map((k) => `${k.family}: ${k.spilled} bytes in ${k.name}`),
+  );
+}
+
+const file = path.join(root, 'build/Release/cuda/athanor_cuda.so');
+const bytes = fs.existsSync(file) ? fs.statSync(file).size : 0;
+say(`${path.relative(root, file)}: ${(bytes / 2 ** 20).toFixed(1)} MiB`);
+check('size of the module', bytes > 0 && bytes < LARGEST ? [] : [`${bytes} bytes, allowed are ${LARGEST}`]);
+
+// A machine with a GPU answers with it; one without says why, and computes on.
+const program = `
+  const { devices, tensor, ones } = require('./dist/index.js');
+  const [cpu, gpu] = devices();
+  let refused = '';
+  if (!gpu.available) try { tensor([1], { device: 'cuda' }); } catch (error) { refused = error.message; }
+  console.log(JSON.stringify({ cpu, gpu, refused, sum: ones([3]).sum().item() }));`;
+const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', program], { cwd: root, encoding: 'utf8' });
+const told = status === 0 ? JSON.parse(stdout) : null;
+const right =
+  told !== null &&
+  told.sum === 3 &&
+  (told.gpu.available || (/driver/.test(told.gpu.reason) && told.refused.includes(told.gpu.reason)));
+if (right && !told.gpu.available) say(`no GPU here: ${told.gpu.reason}`);
+check('loading the module', right ? [] : [status === 0 ? stdout.trim() : stderr.trim()]);
+finish(counts);
