@@ -121,9 +121,13 @@ const optimizers: Readonly<Record<string, (params: Tensor[]) => Stepper>> = {
   adagradStep: (params) => new optim.Adagrad(params, { lr: 0.01 }),
 };
 
+/** From call to call the limit of a norm falls, or gradients that were clipped once would be left as they are. */
+const shrinking = 0.9999;
+
 /** A step over all parameters; what is compared is the first of them, or the norm. */
 function optimizerWork(name: string): (inputs: Tensor[]) => Tensor {
   let optimizer: Stepper | undefined;
+  let limit = 1;
   return (inputs) => {
     const params = inputs.slice(0, inputs.length / 2);
     if (params[0].grad === null) {
@@ -132,7 +136,10 @@ function optimizerWork(name: string): (inputs: Tensor[]) => Tensor {
         p.grad = inputs[params.length + i];
       });
     }
-    if (name === 'clipGradNorm') return optim.clipGradNorm_(params, 1);
+    if (name === 'clipGradNorm') {
+      limit *= shrinking;
+      return optim.clipGradNorm_(params, limit);
+    }
     optimizer ??= optimizers[name](params);
     optimizer.step();
     return params[0];
