@@ -46,9 +46,9 @@ function threadCount(value: string): number {
   return n;
 }
 
-function deviceName(value: string): string {
+function deviceName(value: string): athanor.DeviceName {
   if (!/^(cpu|cuda(:\d+)?)$/.test(value)) throw new InvalidArgumentError('cpu, cuda or cuda:N.');
-  return value;
+  return value as athanor.DeviceName;
 }
 
 /** Parses the arguments (without node and script); a mistake ends the process with a message. */
@@ -64,7 +64,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--quick', 'fewer cases and samples: minutes', false)
     .option('--device <device>', 'where to compute: cpu, cuda or cuda:N', deviceName, 'cpu')
     .addOption(
-      new Option('--precision <precision>', 'of products of float32 on a GPU').choices(['exact', 'tf32']).default('exact'),
+      new Option('--precision <precision>', 'of products of float32 on a GPU')
+        .choices(['exact', 'tf32'])
+        .default('exact'),
     )
     .option('--threads <n>', 'threads of athanor and of every peer; default: the cores', threadCount)
     .option('--json <file>', 'write the report')

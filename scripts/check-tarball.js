@@ -96,7 +96,7 @@ typeCheck('blocked', 'types.mts', { module: 'ESNext', moduleResolution: 'Bundler
 
 const packages = tarballs.length;
 check(`${packages} packages, at most ${MAX_PACKAGES}`, packages <= MAX_PACKAGES);
-for (const name of fs.readdirSync(prebuilt)) {
+for (const name of fs.readdirSync(prebuilt).filter((n) => n.endsWith('.node'))) {
   const size = fs.statSync(path.join(prebuilt, name)).size / 2 ** 20;
   check(`${name} is ${size.toFixed(2)} MiB, at most ${MAX_ADDON_MIB}`, size <= MAX_ADDON_MIB);
 }

@@ -92,11 +92,15 @@ for (const precision of ['exact', 'tf32']) {
   fs.rmSync(file, { force: true });
   const args = ['--device', 'cuda', '--precision', precision, '--peers', 'torch', '--json', file];
   const only = precision === 'exact' ? groups : 'gemm,conv,jobs';
-  const { status } = spawnSync(process.execPath, [path.join(root, 'build/benchmarks/main.js'), '--only', only, ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const { status } = spawnSync(
+    process.execPath,
+    [path.join(root, 'build/benchmarks/main.js'), '--only', only, ...args],
+    {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   counts = add(counts, { ...NONE, [status === 0 ? 'passed' : 'failed']: 1 });
   if (fs.existsSync(file)) report.benchmarks[precision] = JSON.parse(fs.readFileSync(file, 'utf8'));
 }

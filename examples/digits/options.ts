@@ -1,3 +1,4 @@
+import type { DeviceName } from 'athanor';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 /** What one run is told. */
@@ -9,7 +10,7 @@ export interface Options {
   readonly batchSize: number;
   readonly lr: number;
   readonly seed: number;
-  readonly device: string;
+  readonly device: DeviceName;
   readonly limit?: number;
   readonly out?: string;
   readonly json: boolean;
@@ -36,9 +37,9 @@ function positive(value: string): number {
   return number;
 }
 
-function deviceName(value: string): string {
+function deviceName(value: string): DeviceName {
   if (!/^(cpu|cuda(:\d+)?)$/.test(value)) throw new InvalidArgumentError('Allowed are cpu, cuda, cuda:1 and so on.');
-  return value;
+  return value as DeviceName;
 }
 
 function command(): Command {

@@ -25,7 +25,8 @@ export async function measureDevice(device: number, quick: boolean): Promise<Mac
   ];
   const memory: MemoryRoof[] = [];
   for (const [level, workingSet] of sets) {
-    for (const kind of passes) memory.push({ level, kind, threads: 1, workingSet, ...(await measured(kind, workingSet)) });
+    for (const kind of passes)
+      memory.push({ level, kind, threads: 1, workingSet, ...(await measured(kind, workingSet)) });
   }
   const roofs: readonly Spread[] = [...compute, ...memory];
   return {

@@ -128,7 +128,15 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
     if (quick && level !== isa) continue;
     for (const kind of kinds as ComputeKind[]) {
       for (const n of counts) {
-        const rates = await native.measure({ device: 0, isa: level, what: kind, threads: n, bytes: 0, seconds: 0.002, windows });
+        const rates = await native.measure({
+          device: 0,
+          isa: level,
+          what: kind,
+          threads: n,
+          bytes: 0,
+          seconds: 0.002,
+          windows,
+        });
         compute.push({ isa: level, kind, threads: n, ...peakOf(rates) });
       }
     }
@@ -138,7 +146,15 @@ export async function measureMachine(options: MeasureOptions = {}): Promise<Mach
     for (const [level, workingSet] of workingSets(found, n)) {
       const seconds = level === 'DRAM' ? 0.008 : 0.002;
       for (const kind of level === 'DRAM' ? [...cached, ...streaming] : cached) {
-        const rates = await native.measure({ device: 0, isa, what: kind, threads: n, bytes: workingSet, seconds, windows });
+        const rates = await native.measure({
+          device: 0,
+          isa,
+          what: kind,
+          threads: n,
+          bytes: workingSet,
+          seconds,
+          windows,
+        });
         memory.push({ level, kind, threads: n, workingSet, ...peakOf(rates) });
       }
     }

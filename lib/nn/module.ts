@@ -1,11 +1,11 @@
 import { inspect } from 'node:util';
 import { withModes } from '../context.js';
-import { checkDevice } from '../device.js';
+import { checkDevice, type DeviceName } from '../device.js';
 import { type DType, dtypes } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import type { StateDict } from '../named.js';
-import { checkFlag, checkOptions } from '../options.js';
 import { moved } from '../ops/transfer.js';
+import { checkFlag, checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { formatModule } from './format.js';
 import { allModules, allState, childrenOf, stateOf, unique } from './members.js';
@@ -147,7 +147,7 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
    * ("float64"). New tensors take the place of the old ones, which are disposed of: make the optimizer afterwards.
    * Returns the module. Throws when there is no such device or float dtype.
    */
-  to(target: string): this {
+  to(target: DeviceName | 'float32' | 'float64'): this {
     let wants: (t: Tensor) => boolean;
     let change: (t: Tensor) => Tensor;
     if (Object.hasOwn(dtypes, target)) {

@@ -151,9 +151,7 @@ export function tensor(data: TensorData | Tensor, options: TensorOptions & { rea
   ]);
   const array = hostArray('tensor', written(dtype), numel(nested));
   fillFrom(array, data, nested, dtype);
-  const t = onDevice('tensor', options.device, () =>
-    converted(upload('tensor', array, nested, written(dtype)), dtype),
-  );
+  const t = onDevice('tensor', options.device, () => converted(upload('tensor', array, nested, written(dtype)), dtype));
   return finish('tensor', options.shape === undefined ? t : t.reshape(checkShape('tensor', options.shape)), options);
 }
 
@@ -185,7 +183,11 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 export function zerosLike(like: Tensor, options: TensorOptions = {}): Tensor {
   checkTensor('zerosLike', like, 'like');
   const dtype = dtypeOf('zerosLike', options, like.dtype);
-  return finish('zerosLike', makeFilled('zerosLike', like.shape, 0, dtype, { device: like.device, ...options }), options);
+  return finish(
+    'zerosLike',
+    makeFilled('zerosLike', like.shape, 0, dtype, { device: like.device, ...options }),
+    options,
+  );
 }
 
 /** Ones in the shape and dtype of `like`, where it is. */
@@ -211,9 +213,7 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
   const n = Math.max(0, Math.ceil((to - from) / step));
   const array = hostArray('arange', written(dtype), n);
   for (let i = 0; i < n; i++) array[i] = checkFits('arange', from + i * step, dtype);
-  const t = onDevice('arange', options.device, () =>
-    converted(upload('arange', array, [n], written(dtype)), dtype),
-  );
+  const t = onDevice('arange', options.device, () => converted(upload('arange', array, [n], written(dtype)), dtype));
   return finish('arange', t, options);
 }
 

@@ -153,7 +153,12 @@ void DeviceAllocator::set_limit(size_t bytes) noexcept {
 
 bool DeviceAllocator::tight(size_t more) const noexcept {
   std::lock_guard<std::mutex> lock(mutex_);
-  return stats_.live_bytes + more > (stats_.limit_bytes != 0 ? stats_.limit_bytes : physical_) / 2;
+  return stats_.live_bytes + more > most() / 2;
+}
+
+size_t DeviceAllocator::available() const noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return most();
 }
 
 void DeviceAllocator::reset_peak() noexcept {

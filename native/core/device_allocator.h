@@ -39,6 +39,8 @@ class DeviceAllocator {
   void reset_peak() noexcept;
   /** Whether `more` bytes would take what is live past half of the limit (none set: of the device's memory). */
   bool tight(size_t more) const noexcept;
+  /** The most bytes there can be: the limit, or else the device's memory. */
+  size_t available() const noexcept;
   MemoryStats stats() const noexcept;
 
   static size_t round_up(size_t bytes) noexcept;
@@ -67,6 +69,8 @@ class DeviceAllocator {
 
   const std::string name_;
   const Source source_;
+  size_t most() const { return stats_.limit_bytes != 0 ? stats_.limit_bytes : physical_; }
+
   const size_t physical_;
   mutable std::mutex mutex_;
   std::map<std::pair<int, bool>, Pool> pools_;  // of free pieces, by queue and size

@@ -9,8 +9,6 @@ namespace {
 
 // What V8 is told a handle costs beside its buffer: a million empty tensors must not look free to the collector.
 constexpr int64_t kHandleBytes = 256;
-// Garbage that may gather: a collection costs milliseconds, about what filling this much memory takes.
-constexpr int64_t kGarbage = int64_t{256} << 20;
 // Telling V8 costs more than counting: it is told each time this much has come together.
 constexpr int64_t kReportEvery = 256 << 10;
 // A collection frees thousands of small storages at once, and the loop that made them goes on: these are kept as they
@@ -29,7 +27,7 @@ void end_read(void* session, uint64_t id, std::shared_ptr<const Failure> failure
 
 }  // namespace
 
-Environment::Environment() : compute_(0, end_read), loader_(1, end_read), collect_at_(kGarbage) {
+Environment::Environment() : compute_(0, end_read), loader_(1, end_read) {
   compute_.set_peer(&loader_);
   loader_.set_peer(&compute_);
 }
@@ -151,10 +149,14 @@ void Environment::finalize_handle(node_api_basic_env, void* data, void*) {
 }
 
 void Environment::collected() noexcept {
-  collect_at_ = live_bytes + std::max(live_bytes, kGarbage);
-  // Near the memory limit garbage must not be what an op fails on; where all is in use, an eighth more each time.
-  const int64_t most = static_cast<int64_t>(Allocator::cpu().available() / 4 * 3);
-  if (most > 0) collect_at_ = std::min(collect_at_, std::max(most, live_bytes + live_bytes / 8));
+  for (int device = 0; device < device_count(); ++device) {
+    Live& there = live[device];
+    there.collect_at = there.bytes + std::max(there.bytes, kGarbage);
+    // Near the memory limit garbage must not be what an op fails on; where all is in use, an eighth more each time.
+    const size_t room = device == 0 ? Allocator::cpu().available() : device_at(device).allocator().available();
+    const int64_t most = static_cast<int64_t>(room / 4 * 3);
+    if (most > 0) there.collect_at = std::min(there.collect_at, std::max(most, there.bytes + there.bytes / 8));
+  }
 }
 
 void Environment::report_external_memory(napi_env env) {

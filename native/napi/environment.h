@@ -14,6 +14,9 @@ namespace athanor {
 
 class Environment;
 
+/** Garbage that may gather: a collection costs milliseconds, about what filling this much memory takes. */
+constexpr int64_t kGarbage = int64_t{256} << 20;
+
 /** What a JavaScript external points to. `storage` is null once it was disposed of. */
 struct Handle {
   Storage* storage = nullptr;
@@ -45,7 +48,7 @@ class Environment {
    * Whether so much memory hangs on handles that JavaScript should collect its garbage. V8 is told of each byte, but
    * takes its time: it lets half of its own heap's limit, about a gigabyte, gather before it insists.
    */
-  bool wants_collection() const { return live_bytes > collect_at_; }
+  bool wants_collection(int device) const { return live[device].bytes > live[device].collect_at; }
   /** Garbage was collected: what is left is in use, and the next limit is well above it. */
   void collected() noexcept;
 
@@ -67,9 +70,11 @@ class Environment {
   Background background;
 
   bool run_at_once = false;  // ATHANOR_SYNC=1
+  /** What hangs on handles, of one device. */
   struct Live {
     int64_t handles = 0;
     int64_t bytes = 0;
+    int64_t collect_at = kGarbage;
   };
   Live live[kMaxDevices];  // of each device
 
@@ -83,7 +88,6 @@ class Environment {
   std::vector<Handle*> spare_handles_;
   std::vector<Storage*> spare_storages_;
   int64_t unreported_bytes_ = 0;
-  int64_t collect_at_;
   int64_t references_ = 1;  // the environment itself and every external: finalizers may run after the cleanup hooks
   bool closed_ = false;
 };

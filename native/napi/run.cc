@@ -186,7 +186,7 @@ napi_value run(napi_env env, napi_callback_info info) {
     parse(env, session, handles, task);
     const int task_device = task.device;
     napi_value result = session.block[kBlockRecycled] != 0 ? nullptr : make_results(env, self, task);
-    session.block[kBlockCollect] = self.wants_collection();
+    session.block[kBlockCollect] = self.wants_collection(task_device);
     if (self.run_at_once || (stream.runs_inline(task) && task.is_cheap())) {
       if (self.run_at_once) stream.wait(stream.submitted());
       session.block[kBlockSequence] = 0;

@@ -12,7 +12,14 @@ function peerThat(body: string): PeerProcess {
       if (request.hello) console.log(JSON.stringify({ version: String(process.pid) }));
       else { ${body} }
     });`;
-  const command = { name: 'fake', command: process.execPath, args: ['-e', script], threads: 1, device: 'cpu', precision: 'exact' };
+  const command = {
+    name: 'fake',
+    command: process.execPath,
+    args: ['-e', script],
+    threads: 1,
+    device: 'cpu',
+    precision: 'exact',
+  };
   return new PeerProcess({ ...command, folder: folder.path('.'), patience });
 }
 

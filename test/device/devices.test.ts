@@ -122,7 +122,7 @@ describe('gradients', () => {
   });
 
   test('train a layer to the same weights as on the CPU', () => {
-    const trained = ['cpu', 'cuda'].map((device) => {
+    const trained = (['cpu', 'cuda'] as const).map((device) => {
       const model = new nn.Linear(3, 2);
       model.weight.detach().copy_(
         tensor([

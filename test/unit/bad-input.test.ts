@@ -173,7 +173,11 @@ const options: Mistake[] = [
     () => x.cast(any('toString')),
     'cast: dtype must be one of float32, float64, bfloat16, int32, uint8, bool: "toString"',
   ],
-  ['an unknown device', () => zeros([2], { device: 'gpu' }), 'zeros: device must be "cpu", "cuda" or "cuda:N": "gpu"'],
+  [
+    'an unknown device',
+    () => zeros([2], { device: any('gpu') }),
+    'zeros: device must be "cpu", "cuda" or "cuda:N": "gpu"',
+  ],
   [
     'a device that is no text',
     () => zeros([2], { device: any(0) }),

@@ -15,7 +15,8 @@ export const cases: Record<string, Case[]> = {
 export const errors: ErrorCase[] = [
   {
     name: 'no device',
-    call: () => zeros([2]).to('gpu'),
-    message: 'to: device must be "cpu", "cuda" or "cuda:N": "gpu"',
+    call: () => zeros([2]).to('gpu' as never),
+    message:
+      'to: a tensor moves to a device or a dtype: one of cpu, cuda, cuda:N, float32, float64, bfloat16, int32, uint8, bool: "gpu"',
   },
 ];
