@@ -299,10 +299,10 @@ describe('to', () => {
 
   test('refuses what is no device or float dtype', () => {
     const net = new Net();
-    expect(() => net.to('gpu')).toThrow(
+    expect(() => net.to('gpu' as never)).toThrow(
       'to: a module moves to a device or a float dtype: one of cpu, cuda, cuda:N, float32, float64: "gpu"',
     );
-    expect(() => net.to('int32')).toThrow('to: a module converts to a float dtype: float32 or float64: "int32"');
-    expect(() => net.to('cuda:x')).toThrow('to: device must be "cpu", "cuda" or "cuda:N": "cuda:x"');
+    expect(() => net.to('int32' as never)).toThrow('to: a module converts to a float dtype: float32 or float64: "int32"');
+    expect(() => net.to('cuda:x' as never)).toThrow('to: device must be "cpu", "cuda" or "cuda:N": "cuda:x"');
   });
 });
