@@ -126,19 +126,45 @@ bool holds_zero(Context* ctx, const View& v) {
 #define TABLE(name, run) const Kernel kernels_##name[] = {{"flat", nullptr, run}};
 #include "ops.def"
 
+// Powers that are a few instructions. C's pow gives 0 at -0 and infinity at -infinity where a root gives -0 and nan.
+struct Cube {
+  template <class T>
+  ATHANOR_ALWAYS_INLINE T apply(T x) {
+    const double d = x;
+    return static_cast<T>(d * d * d);
+  }
+};
+struct Root {
+  template <class T>
+  ATHANOR_ALWAYS_INLINE T apply(T x) {
+    const T root = m::sqrt(x) + T(0);
+    return x == -m::infinity<T>() ? m::infinity<T>() : root;
+  }
+};
+struct InverseRoot {
+  template <class T>
+  ATHANOR_ALWAYS_INLINE T apply(T x) {
+    return T(1) / Root::apply(x);
+  }
+};
+
 // attrs: the exponent. As an operand that repeats: with an exponent that is known to be one for all, the compiler makes
 // scalar loops of the power's special cases.
 void k_powScalar(const Call& c) {
+  const double power = c.attrs[0];
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    T exponent = static_cast<T>(c.attrs[0]);
+    if (power == 3) return run_unary<Cube, T, T>(c);
+    if (power == 0.5) return run_unary<Root, T, T>(c);
+    if (power == -0.5) return run_unary<InverseRoot, T, T>(c);
+    T exponent = static_cast<T>(power);
     View in[2] = {c.in[0], c.in[0]};
     in[1].data = &exponent;
     for (int d = 0; d < in[1].ndim; ++d) in[1].strides[d] = 0;
-    Call power = c;
-    power.in = in;
-    power.n_in = 2;
-    k_pow(power);
+    Call general = c;
+    general.in = in;
+    general.n_in = 2;
+    k_pow(general);
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
 }
