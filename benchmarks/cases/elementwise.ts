@@ -114,7 +114,7 @@ export const cases: readonly Case[] = [
   ...binary.flatMap(([work, range]) =>
     [M, 16 * M].map((size) => pass(work, [range, range], size, { quick: size === M })),
   ),
-  pass('powScalar', [positive], M, { options: { exponent: 3 } }),
+  ...[3, 4, 0.5, -0.5, -2].map((exponent) => pass('powScalar', [positive], M, { options: { exponent } })),
   pass('powScalar', [positive], M, { options: { exponent: 2.5 }, quick: true }),
   pass('clamp', [wide], M, { options: { min: -1, max: 1 }, quick: true }),
   {

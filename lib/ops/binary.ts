@@ -59,8 +59,11 @@ const powOp = elementwiseRow('pow', ['a', 'b'], {
   ],
 });
 
+// Exponents whose powers are a few products, a quotient or a root.
+const shortPowers = new Set([3, 4, 0.5, -0.5, -1.5, -2, -3]);
+
 const powScalarOp = elementwiseRow<{ exponent: number }>('powScalar', ['x'], {
-  flops: 40,
+  flops: ({ exponent }) => (shortPowers.has(exponent) ? 2 : 40),
   ref: ([x], { exponent }) => powRef(x, exponent),
   pack: ({ exponent }) => [exponent],
   save: ['x'],

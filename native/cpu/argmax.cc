@@ -30,7 +30,7 @@ struct Place {
     T value;
     int32_t index;
   };
-  static constexpr int64_t kColumns = 512;
+  static constexpr int64_t kColumns = 512, kShortRow = 0;
 
   ATHANOR_ALWAYS_INLINE State start() { return {Order::F::template start<T>(), 0}; }
   /** Strictly better, or the first nan. */

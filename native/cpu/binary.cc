@@ -11,31 +11,41 @@ namespace {
 /** out = F(a, b, p, q), where the op has that many parameters. */
 template <class F, class T, class R, int Parameters>
 void binary_loop(int64_t n, const double* attrs, void* to, const void* const* in, bool streams) {
-  const T *a = static_cast<const T*>(in[0]), *b = static_cast<const T*>(in[1]);
+  const InMemory<T>*a = static_cast<const InMemory<T>*>(in[0]), *b = static_cast<const InMemory<T>*>(in[1]);
   const T p = Parameters > 0 ? static_cast<T>(attrs[0]) : T(0), q = Parameters > 1 ? static_cast<T>(attrs[1]) : T(0);
   write_elements(
-      n, static_cast<R*>(to), streams,
-      [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(a[i], b[i], p, q); }, a, b);
+      n, static_cast<InMemory<R>*>(to), streams,
+      [&](int64_t i) __attribute__((always_inline)) {
+        return F::template apply<T>(static_cast<T>(a[i]), static_cast<T>(b[i]), p, q);
+      },
+      a, b);
 }
 
-/** out = F(a, b) in blocks: one with a pair that is not usual is computed by F's other expression, pair by pair. */
+/**
+ * out = F(a, b) in blocks: in one with pairs that are not usual these are computed by F's other expression. A block is
+ * made beside `out`, which may be the memory of a or b, so that one loop divides and looks for such pairs.
+ */
 template <class F, class T>
 void divide_loop(int64_t n, const double*, void* to, const void* const* in, bool streams) {
-  T* out = static_cast<T*>(to);
   const T *a = static_cast<const T*>(in[0]), *b = static_cast<const T*>(in[1]);
-  for (int64_t begin = 0; begin < n; begin += kBlock) {
-    const int64_t end = min_of(begin + kBlock, n);
+  alignas(64) T block[kBlock];
+  for (int64_t begin = 0; begin < n; begin += kBlock, a += kBlock, b += kBlock) {
+    const int64_t count = min_of(n - begin, kBlock);
     int unusual = 0;
 #pragma omp simd reduction(| : unusual)
-    for (int64_t i = begin; i < end; ++i) unusual |= F::usual(a[i], b[i]) ? 0 : 1;
-    if (unusual == 0) {
-      write_elements(
-          end - begin, out + begin, streams,
-          [&](int64_t i) __attribute__((always_inline)) { return F::apply(a[begin + i], b[begin + i]); }, a + begin,
-          b + begin);
-    } else {
-      for (int64_t i = begin; i < end; ++i) out[i] = F::usual(a[i], b[i]) ? F::apply(a[i], b[i]) : F::rare(a[i], b[i]);
+    for (int64_t i = 0; i < count; ++i) {
+      block[i] = F::apply(a[i], b[i]);
+      unusual |= F::usual(a[i], b[i]) ? 0 : 1;
     }
+    if (unusual != 0)
+      for (int64_t i = 0; i < count; ++i)
+        if (!F::usual(a[i], b[i])) block[i] = F::rare(a[i], b[i]);
+    T* const out = static_cast<T*>(to) + begin;
+    const size_t bytes = static_cast<size_t>(count) * sizeof(T);
+    if (streams)
+      stream_bytes(out, block, static_cast<int64_t>(bytes));
+    else
+      __builtin_memcpy(out, block, bytes);
   }
 }
 
@@ -126,9 +136,39 @@ bool holds_zero(Context* ctx, const View& v) {
 #define TABLE(name, run) const Kernel kernels_##name[] = {{"flat", nullptr, run}};
 #include "ops.def"
 
-// attrs: the exponent. As an operand that repeats: with an exponent that is known to be one for all, the compiler makes
-// scalar loops of the power's special cases.
-void k_powScalar(const Call& c) {
+// ---- powScalar. attrs: the exponent
+
+template <class T, T (*power)(T)>
+void power_loop(int64_t n, const double*, void* to, const void* const* in, bool streams) {
+  const T* x = static_cast<const T*>(in[0]);
+  write_elements(
+      n, static_cast<T*>(to), streams, [&](int64_t i) __attribute__((always_inline)) { return power(x[i]); }, x);
+}
+
+/** The loop of an exponent for which a few products, a quotient or a root do. The second half are the gradients' of the
+ *  first. Squares and 1 / x are ops of their own. */
+template <class T>
+Loop short_power(double exponent) {
+  if (exponent == 3) return power_loop<T, m::cube<T>>;
+  if (exponent == 4) return power_loop<T, m::fourth_power<T>>;
+  if (exponent == 0.5) return power_loop<T, m::root<T>>;
+  if (exponent == -0.5) return power_loop<T, m::inverse_root<T>>;
+  if (exponent == -2) return power_loop<T, m::inverse_square<T>>;
+  if (exponent == -1.5) return power_loop<T, m::inverse_root_cubed<T>>;
+  if (exponent == -3) return power_loop<T, m::inverse_cube<T>>;
+  return nullptr;
+}
+bool has_short_power(const Call& c) { return short_power<float>(c.attrs[0]) != nullptr; }
+
+void k_short_power(const Call& c) {
+  const bool known = with_floats(
+      c.in[0].dtype, [&](auto tag) { run_elementwise<1>(c, short_power<typename decltype(tag)::type>(c.attrs[0])); });
+  if (!known) refuse_dtype(c, c.in[0].dtype);
+}
+
+// As an operand that repeats: with an exponent that is known to be one for all, the compiler makes scalar loops of the
+// power's special cases.
+void k_power(const Call& c) {
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T exponent = static_cast<T>(c.attrs[0]);
@@ -142,7 +182,7 @@ void k_powScalar(const Call& c) {
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
 }
-TABLE(powScalar, k_powScalar)
+const Kernel kernels_powScalar[] = {{"short", has_short_power, k_short_power}, {"flat", nullptr, k_power}};
 
 }  // namespace
 

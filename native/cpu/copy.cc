@@ -104,8 +104,91 @@ void place_strided(const Call& c) {
   copy_cast(inner);
 }
 
+/** Whether each row of the result is the value alone, or a dense row of x between values. */
+bool lays_rows(const Call& c) {
+  const View &x = c.in[0], &out = c.out[0];
+  if (x.dtype != out.dtype || x.ndim == 0 || numel(x) == 0 || !is_contiguous(out)) return false;
+  for (int d = 0; d < x.ndim; ++d)
+    if (c.attrs[2 + 2 * d] != 1) return false;
+  return x.strides[x.ndim - 1] == 1 || x.shape[x.ndim - 1] == 1;
+}
+
+/** Rows [begin, end) of what place() makes, given `next(n)`: where to write the n elements of the next row. */
+template <class W, class Next>
+ATHANOR_ALWAYS_INLINE void lay_rows(const Call& c, W value, int64_t begin, int64_t end, const Next& next) {
+  const View &x = c.in[0], &out = c.out[0];
+  const int last = out.ndim - 1;
+  const auto start = [&](int d) { return static_cast<int64_t>(c.attrs[1 + 2 * d]); };
+  int64_t index[kMaxDims], rest = begin;
+  for (int d = last - 1; d >= 0; --d) {
+    index[d] = rest % out.shape[d];
+    rest /= out.shape[d];
+  }
+  const int64_t width = out.shape[last], left = start(last), inner = x.shape[last];
+  for (int64_t row = begin; row < end; ++row) {
+    bool inside = true;
+    const W* from = x.as<const W>();
+    for (int d = 0; d < last; ++d) {
+      const int64_t i = index[d] - start(d);
+      inside = inside && i >= 0 && i < x.shape[d];
+      from += i * x.strides[d];
+    }
+    W* const to = next(width);
+    if (inside) {
+      for (int64_t i = 0; i < left; ++i) to[i] = value;
+      __builtin_memcpy(to + left, from, static_cast<size_t>(inner) * sizeof(W));
+      for (int64_t i = left + inner; i < width; ++i) to[i] = value;
+    } else {
+      for (int64_t i = 0; i < width; ++i) to[i] = value;
+    }
+    for (int d = last - 1; d >= 0 && ++index[d] == out.shape[d]; --d) index[d] = 0;
+  }
+}
+
+template <class W>
+void place_words(const Call& c, W value) {
+  const View& out = c.out[0];
+  const int64_t width = out.shape[out.ndim - 1];
+  constexpr int64_t kRoom = 16384 / static_cast<int64_t>(sizeof(W));  // a part of the first cache
+  // Rows that end within a cache line are put together before they are streamed.
+  const bool streams = streams_to(out, c.in, 1) && width <= kRoom;
+  const int64_t rows = numel(out) / width;
+  parallel_for(c.ctx, rows, ceil_div(kGrain, width), [&](int64_t begin, int64_t end) {
+    W* to = out.as<W>() + begin * width;
+    if (!streams)
+      return lay_rows(c, value, begin, end, [&](int64_t n) {
+        to += n;
+        return to - n;
+      });
+    alignas(64) W room[kRoom];
+    for (const int64_t most = kRoom / width; begin < end; begin += most) {
+      W* at = room;
+      lay_rows(c, value, begin, min_of(begin + most, end), [&](int64_t n) {
+        at += n;
+        return at - n;
+      });
+      stream_bytes(to, room, (at - room) * static_cast<int64_t>(sizeof(W)));
+      to += at - room;
+    }
+    store_fence();
+  });
+}
+
+void place_rows(const Call& c) {
+  uint64_t bits = 0;
+  with_stored(c.out[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T value = m::Cast<T, double>::of(c.attrs[0]);
+    __builtin_memcpy(&bits, &value, sizeof value);
+  });
+  with_word(c.out[0].dtype, [&](auto tag) {
+    using W = typename decltype(tag)::type;
+    place_words<W>(c, static_cast<W>(bits));
+  });
+}
+
 const Kernel kernels_fill[] = {{"flat", nullptr, fill_flat}};
-const Kernel kernels_place[] = {{"strided", nullptr, place_strided}};
+const Kernel kernels_place[] = {{"rows", lays_rows, place_rows}, {"strided", nullptr, place_strided}};
 const Kernel kernels_copy[] = {
     {"bytes", same_contiguous, copy_bytes}, {"tiles", crosses, copy_across}, {"cast", nullptr, copy_cast}};
 

@@ -17,6 +17,18 @@ using Loop = void (*)(int64_t n, const double* attrs, void* out, const void* con
 // little beside the loop, and leaves one loop to compile for an op instead of one for each combination of layouts.
 constexpr int64_t kBlock = 512;
 
+// What an element lies in memory as: of C++'s own bool the compiler makes no vectors.
+template <class T>
+struct Stored {
+  using type = T;
+};
+template <>
+struct Stored<bool> {
+  using type = uint8_t;
+};
+template <class T>
+using InMemory = typename Stored<T>::type;
+
 template <class T>
 ATHANOR_ALWAYS_INLINE void gather(int64_t n, T* to, const T* from, int64_t step) {
   for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];

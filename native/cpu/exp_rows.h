@@ -68,7 +68,7 @@ template <class T>
 ATHANOR_ALWAYS_INLINE void add_wide(Vec<double>& sum, const Vec<T>& v) {
   typename LanesFor<T, double>::type parts[kLanes<T> / kLanes<double>];
   __builtin_memcpy(parts, &v, sizeof v);
-  for (const auto& part : parts) sum += __builtin_convertvector(part, Vec<double>);
+  for (const auto& part : parts) sum += convert_lanes<double, T>(part);
 }
 
 /** The sum of n elements. */

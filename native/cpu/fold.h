@@ -8,7 +8,7 @@
 #pragma once
 #include "cpu/dtypes.h"
 #include "cpu/fold_run.h"
-#include "cpu/vectors.h"
+#include "cpu/streaming.h"
 #include "math/functions.h"
 #include "math/reductions.h"
 
@@ -28,28 +28,90 @@ struct Fold {
   ATHANOR_ALWAYS_INLINE A load(const T* x) { return F::of(static_cast<A>(*x)); }
   ATHANOR_ALWAYS_INLINE V load_vector(const T* x) { return F::of(load_lanes<A>(x)); }
 
+  /** Folds n elements that lie side by side, a multiple of kLanes, into lanes. */
+  static __attribute__((noinline)) V dense_lanes(const T* x, int64_t n) {
+    // Four chains hide the latency of an addition. What lies ahead is asked for: rows of a page each are no stream to
+    // the processor.
+    V a = splat<A>(F::template start<A>()), b = a, c = a, d = a;
+    for (; n >= 4 * kLanes; n -= 4 * kLanes, x += 4 * kLanes) {
+      prefetch_bytes<4 * kLanes* static_cast<int64_t>(sizeof(T))>(x);
+      a = F::fold(a, load_vector(x));
+      b = F::fold(b, load_vector(x + kLanes));
+      c = F::fold(c, load_vector(x + 2 * kLanes));
+      d = F::fold(d, load_vector(x + 3 * kLanes));
+    }
+    for (; n >= kLanes; n -= kLanes, x += kLanes) a = F::fold(a, load_vector(x));
+    return F::fold(F::fold(a, b), F::fold(c, d));
+  }
+
   /** Folds n elements that lie side by side. */
   static A dense_row(const T* x, int64_t n) {
     A total = F::template start<A>();
-    if (n >= kLanes) {
-      // Four chains hide the latency of an addition.
-      V a = splat<A>(total), b = a, c = a, d = a;
-      for (; n >= 4 * kLanes; n -= 4 * kLanes, x += 4 * kLanes) {
-        a = F::fold(a, load_vector(x));
-        b = F::fold(b, load_vector(x + kLanes));
-        c = F::fold(c, load_vector(x + 2 * kLanes));
-        d = F::fold(d, load_vector(x + 3 * kLanes));
-      }
-      for (; n >= kLanes; n -= kLanes, x += kLanes) a = F::fold(a, load_vector(x));
+    const int64_t whole = n / kLanes * kLanes;
+    if (whole > 0) {
       A lanes[kLanes];
-      store_lanes<A>(lanes, F::fold(F::fold(a, b), F::fold(c, d)));
+      store_lanes<A>(lanes, dense_lanes(x, whole));
       for (int64_t half = kLanes / 2; half > 0; half /= 2)
         for (int64_t l = 0; l < half; ++l) lanes[l] = F::fold(lanes[l], lanes[l + half]);
       total = lanes[0];
     }
-    for (int64_t i = 0; i < n; ++i) total = F::fold(total, load(x + i));
+    for (int64_t i = whole; i < n; ++i) total = F::fold(total, load(x + i));
     return total;
   }
+
+#if defined(__GNUC__) && !defined(__clang__)
+  // Rows up to this long are folded as many at a time as a vector has lanes, so that what is left of each, a vector,
+  // is folded across lanes for all of them together. Not for vectors of bytes: there would be too many.
+  static constexpr int64_t kShortRow = sizeof(A) > 1 ? 128 * kLanes : 0;
+#else
+  static constexpr int64_t kShortRow = 0;
+#endif
+
+  /** to[r] = fold of row r, for rows of n <= kShortRow elements that lie `apart` >= n from each other. */
+  static void short_rows(const T* x, int64_t apart, int64_t rows, int64_t n, A* to) {
+    int64_t r = 0;
+#if defined(__GNUC__) && !defined(__clang__)
+    typedef decltype(V{} < V{}) Index;
+    const int64_t whole = n / kLanes * kLanes, room = (rows - 1) * apart + n;
+    Index lane;
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) lane[i] = i;
+    const Index inside = lane < static_cast<int>(n - whole);
+    const V none = splat<A>(F::template start<A>());
+    // A row's last vector reaches into what follows, which must be memory of these rows too.
+    const int64_t reach = whole == n ? n : whole + kLanes;
+    for (; r + kLanes <= rows && (r + kLanes - 1) * apart + reach <= room; r += kLanes, x += kLanes * apart) {
+      V v[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) {
+        const T* const row = x + i * apart;
+        v[i] = whole > 0 ? dense_lanes(row, whole) : none;
+        if (whole < n) v[i] = F::fold(v[i], inside ? load_vector(row + whole) : none);
+      }
+      fold_lanes(v);
+      store_lanes<A>(to + r, v[0]);
+    }
+#endif
+    for (; r < rows; ++r, x += apart) to[r] = dense_row(x, n);
+  }
+
+#if defined(__GNUC__) && !defined(__clang__)
+  /** Lane i of v[0] becomes the fold of all lanes of v[i]. */
+  ATHANOR_ALWAYS_INLINE void fold_lanes(V (&v)[kLanes]) {
+    typedef decltype(V{} < V{}) Index;
+    // Each vector holds groups of `width` lanes, a row each; pairs of vectors become one with groups of half of it.
+#pragma GCC unroll 4
+    for (int width = kLanes; width > 1; width /= 2) {
+      const int half = width / 2;
+      Index low;
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) low[i] = i / half % 2 * kLanes + i / width * width + i % half;
+#pragma GCC unroll 8
+      for (int i = 0; i < half; ++i)
+        v[i] = F::fold(__builtin_shuffle(v[i], v[i + half], low), __builtin_shuffle(v[i], v[i + half], low + half));
+    }
+  }
+#endif
 
   /** Folds n elements with a step between them. */
   static A strided_row(const T* x, int64_t n, int64_t step) {
@@ -89,18 +151,23 @@ struct Fold {
   }
 
   ATHANOR_ALWAYS_INLINE void fold_1(A* acc, const T* x, int64_t n) {
-#pragma omp simd
-    for (int64_t c = 0; c < n; ++c) acc[c] = F::fold(acc[c], load(x + c));
+    int64_t c = 0;
+    for (; c + kLanes <= n; c += kLanes) store_lanes<A>(acc + c, F::fold(load_lanes<A>(acc + c), load_vector(x + c)));
+    for (; c < n; ++c) acc[c] = F::fold(acc[c], load(x + c));
   }
-  // Eight rows at a time, so that the accumulators are loaded and stored once for eight elements.
+  // Eight rows at a time, so that the accumulators are loaded and stored once for eight elements. As vectors: of a
+  // fold that chooses, such as a maximum, the compiler makes a loop of single numbers.
   ATHANOR_ALWAYS_INLINE void fold_8(A* acc, const T* const (&x)[8], int64_t n) {
-    const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3], *x4 = x[4], *x5 = x[5], *x6 = x[6], *x7 = x[7];
-#pragma omp simd
-    for (int64_t c = 0; c < n; ++c) {
-      const A a = F::fold(F::fold(load(x0 + c), load(x1 + c)), F::fold(load(x2 + c), load(x3 + c)));
-      const A b = F::fold(F::fold(load(x4 + c), load(x5 + c)), F::fold(load(x6 + c), load(x7 + c)));
-      acc[c] = F::fold(acc[c], F::fold(a, b));
-    }
+    const auto pairs = [](const auto& a, const auto& at) __attribute__((always_inline)) {
+      const auto low = F::fold(F::fold(at(0), at(1)), F::fold(at(2), at(3)));
+      const auto high = F::fold(F::fold(at(4), at(5)), F::fold(at(6), at(7)));
+      return F::fold(a, F::fold(low, high));
+    };
+    int64_t c = 0;
+    for (; c + kLanes <= n; c += kLanes)
+      store_lanes<A>(acc + c, pairs(load_lanes<A>(acc + c),
+                                    [&](int k) __attribute__((always_inline)) { return load_vector(x[k] + c); }));
+    for (; c < n; ++c) acc[c] = pairs(acc[c], [&](int k) { return load(x[k] + c); });
   }
 
   // A few columns fill no vector. Rows that follow each other without a gap are taken `group` at a time as one long

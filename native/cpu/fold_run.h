@@ -6,6 +6,8 @@
 //   row(x, n, step)                   of n elements, `step` apart
 //   columns(plan, x, n, step, out)    of each of n <= kColumns columns, `step` apart, over all folded dimensions
 //   merge(a, b, first)                of both; b's elements come after a's, `first` of them before b
+//   kShortRow                         0, or how long rows may be for
+//   short_rows(x, apart, rows, n, out)    of each of `rows` rows of n elements
 //
 // Work is split over results where there are enough, else over the longest folded dimension; partial results are then
 // merged in the order of the pieces, so that a result depends on the number of threads but not on their timing.
@@ -26,23 +28,43 @@ void lay_dense(const T** rows, int64_t count, int64_t n, int64_t step, T* to) {
   }
 }
 
+/** to[i] = result begin + i, where a single dimension is folded, the innermost. */
+template <class K, class T>
+ATHANOR_ALWAYS_INLINE void fold_single_rows(const FoldPlan& p, const FoldDim& inner, const T* x, int64_t begin,
+                                            int64_t end, typename K::State* to) {
+  Odometer at = Odometer::at(p.kept, p.n_kept, begin);
+  if constexpr (K::kShortRow > 0) {
+    const FoldDim rows = p.n_kept > 0 ? p.kept[p.n_kept - 1] : FoldDim{1, 0, 0};
+    if (inner.in == 1 && inner.size <= K::kShortRow && rows.in >= inner.size) {
+      for (int64_t o = begin; o < end;) {
+        const int64_t n = min_of(end - o, rows.size - at.index[p.n_kept - 1]);
+        K::short_rows(x + at.in, rows.in, n, inner.size, to);
+        o += n;
+        to += n;
+        if (o < end) at = Odometer::at(p.kept, p.n_kept, o);
+      }
+      return;
+    }
+  }
+  for (int64_t o = begin; o < end; ++o, at.next(), ++to) *to = K::row(x + at.in, inner.size, inner.in);
+}
+
 /** to[i] = result begin + i, where the innermost dimension is folded. */
 template <class K, class T>
 ATHANOR_ALWAYS_INLINE void fold_rows(const FoldPlan& p, const T* x, int64_t begin, int64_t end, typename K::State* to) {
   const FoldDim inner = p.n_folded > 0 ? p.folded[p.n_folded - 1] : FoldDim{1, 1, 0};
   const int outer = p.n_folded > 0 ? p.n_folded - 1 : 0;
   const int64_t repeats = inner.size > 0 ? p.count / inner.size : 0;
-  Odometer at = Odometer::at(p.kept, p.n_kept, begin);
-  for (int64_t o = begin; o < end; ++o, at.next(), ++to) {
-    if (repeats == 1) {
-      *to = K::row(x + at.in, inner.size, inner.in);
-      continue;
-    }
-    typename K::State total = K::start();
-    Odometer r = Odometer::at(p.folded, outer, 0);
-    for (int64_t i = 0; i < repeats; ++i, r.next())
+  if (repeats == 1) return fold_single_rows<K>(p, inner, x, begin, end, to);
+  for (int64_t o = begin; o < end; ++o) to[o - begin] = K::start();
+  // Every result takes a row in its turn: kept dimensions lie between the folded ones, and memory is read in its order.
+  Odometer r = Odometer::at(p.folded, outer, 0);
+  for (int64_t i = 0; i < repeats; ++i, r.next()) {
+    Odometer at = Odometer::at(p.kept, p.n_kept, begin);
+    for (int64_t o = begin; o < end; ++o, at.next()) {
+      typename K::State& total = to[o - begin];
       total = K::merge(total, K::row(x + at.in + r.in, inner.size, inner.in), i * inner.size);
-    *to = total;
+    }
   }
 }
 
@@ -81,14 +103,20 @@ ATHANOR_ALWAYS_INLINE void hand_over(const FoldPlan& p, int64_t begin, int64_t e
   }
 }
 
+/** Rows of columns that a piece has at least, where these are dealt out: what is merged at the end is little then. */
+constexpr int64_t kRowsToSplit = 32;
+
 /** finish(output offset, step, states, n) gets every result once, from some thread. */
 template <class K, class T, class Finish>
 ATHANOR_ALWAYS_INLINE void run_fold(Context* ctx, const FoldPlan& p, const T* x, int64_t grain, const Finish& finish) {
   using State = typename K::State;
   if (p.outputs == 0) return;
   const int64_t pieces = chunk_count(ctx, p.outputs * p.count, grain);
-  // Below these many results a piece, rows would be dealt out unevenly and columns would not fill vectors.
-  const bool enough = p.outputs >= pieces * (p.by_rows ? 4 : 64);
+  // With fewer results a piece, rows would be dealt out unevenly. Columns are dealt out where each piece reads long
+  // stretches of memory, or where there are too few rows to deal out.
+  const bool enough =
+      p.by_rows ? p.outputs >= pieces * 4
+                : p.outputs >= pieces * K::kColumns || (p.outputs >= pieces * 64 && p.count < pieces * kRowsToSplit);
   if (pieces == 1 || enough || p.count < pieces) {
     parallel_for(ctx, p.outputs, ceil_div(p.outputs, pieces), [&](int64_t begin, int64_t end) {
       State states[K::kColumns];
@@ -112,9 +140,10 @@ ATHANOR_ALWAYS_INLINE void run_fold(Context* ctx, const FoldPlan& p, const T* x,
     own.count = p.count / size * (end - begin);
     fold_part<K>(own, x + begin * p.folded[longest].in, 0, p.outputs, partial + i * p.outputs);
   });
-  for (int64_t o = 0; o < p.outputs; ++o)
-    for (int64_t i = 1; i < splits; ++i)
-      partial[o] = K::merge(partial[o], partial[i * p.outputs + o], size * i / splits);
+  for (int64_t i = 1; i < splits; ++i) {
+    const State* const next = partial + i * p.outputs;
+    for (int64_t o = 0; o < p.outputs; ++o) partial[o] = K::merge(partial[o], next[o], size * i / splits);
+  }
   hand_over(p, 0, p.outputs, static_cast<const State*>(partial), finish);
 }
 

@@ -57,6 +57,12 @@ ATHANOR_ALWAYS_INLINE void move_block(const Walk<1>& inner, int64_t elements, W*
   });
 }
 
+constexpr int64_t kRowsAhead = 4, kMostAhead = 1024;  // rows; bytes of each, where the processor begins to foresee them
+
+ATHANOR_ALWAYS_INLINE void prefetch_row(const void* row, int64_t bytes) {
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(row) + b);
+}
+
 void index_select_rows(const Call& c) {
   const View &out = c.out[0], &x = c.in[0], &index = c.in[1];
   const int axis = static_cast<int>(c.attrs[0]);
@@ -71,6 +77,8 @@ void index_select_rows(const Call& c) {
     using W = typename decltype(tag)::type;
     const W* from = x.as<const W>();
     const int64_t grain = ceil_div(kGrain, length);
+    const bool dense_rows = inner.ndim == 1 && inner.strides[0][0] == 1;
+    const int64_t prefetched = dense_rows ? min_of(kMostAhead, length * static_cast<int64_t>(sizeof(W))) : 0;
     parallel_for(c.ctx, outer.elements() * count, grain, [&](int64_t begin, int64_t end) {
       W* to = out.as<W>() + begin * length;
       for (int64_t row = begin; row < end;) {
@@ -82,7 +90,10 @@ void index_select_rows(const Call& c) {
           if (length == 1) {
             for (int64_t k = 0; k < n; ++k) to[k] = base[of[k] * step];
           } else {
-            for (int64_t k = 0; k < n; ++k) move_block<W>(inner, length, to + k * length, base + of[k] * step);
+            for (int64_t k = 0; k < n; ++k) {
+              if (k + kRowsAhead < n) prefetch_row(base + of[k + kRowsAhead] * step, prefetched);
+              move_block<W>(inner, length, to + k * length, base + of[k] * step);
+            }
           }
           to += n * length;
         });

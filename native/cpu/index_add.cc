@@ -18,8 +18,10 @@ struct Cut {
   int64_t units() const { return outer * pieces * ranges; }
 };
 
+constexpr int64_t kLine = 16;      // elements: a cache line of float32, so that two threads never write to the same one
+constexpr int64_t kRowsAhead = 8;  // a thread's part of a row is mostly a few lines
+
 Cut cut_work(const Context* ctx, int64_t outer, int64_t count, int64_t inner) {
-  constexpr int64_t kLine = 16;  // elements: a cache line of float32, so that two threads never write to the same one
   Cut cut{outer, 1, 1};
   const int64_t wanted = min_of<int64_t>(ctx->threads, outer * count * inner / kGrain);
   if (cut.units() < wanted) cut.pieces = max_of<int64_t>(1, min_of(ceil_div(wanted, outer), inner / kLine));
@@ -57,6 +59,12 @@ void add_at(Context* ctx, const View& out, const View& index, const View& src, i
       } else {
         for (int64_t i = 0; i < n; ++i) to[i * so] = static_cast<T>(to[i * so] + from[i * ss]);
       }
+    } else if (cut.ranges == 1 && so == 1 && si == 1 && ss == 1) {
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < n; ++i) {
+        T& sum = to[i + of[i] * ko];
+        sum = static_cast<T>(sum + from[i]);
+      }
     } else {
       for (int64_t i = 0; i < n; ++i) {
         const int64_t k = of[i * si];
@@ -79,6 +87,16 @@ void add_at(Context* ctx, const View& out, const View& index, const View& src, i
         T* to = out.as<T>() + at[2];
         if (length == 1) {
           for (int64_t k = 0; k < count; ++k) add_row(1, to, of + k * ki, from + k * ks, low, high);
+          return;
+        }
+        if (inner.ndim == 1) {  // the index of a row is found once, and what comes is asked for: rows may be far apart
+          const int64_t ahead = kRowsAhead * ks;
+          to += begin * so, of += begin * si, from += begin * ss;
+          for (int64_t k = 0; k < count; ++k, of += ki, from += ks) {
+            if (ss == 1)
+              for (int64_t i = 0; i < end - begin; i += kLine) __builtin_prefetch(from + ahead + i);
+            add_row(end - begin, to, of, from, low, high);
+          }
           return;
         }
         for (int64_t k = 0; k < count; ++k) {

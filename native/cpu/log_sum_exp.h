@@ -22,7 +22,7 @@ struct LogSumExp {
     double sum;
   };
   using Max = Fold<F_max, T>;
-  static constexpr int64_t kPiece = 1024;
+  static constexpr int64_t kPiece = 1024, kShortRow = 0;
 
   ATHANOR_ALWAYS_INLINE State start() { return {m::Limits<T>::low, 0}; }
 

@@ -25,6 +25,7 @@ struct FoldMoments {
   using V = Lanes<double>::type;
   static constexpr int64_t kLanes = Lanes<double>::count;
   static constexpr int64_t kPiece = 2048;  // 8 KB of float32
+  static constexpr int64_t kShortRow = 0;
 
   ATHANOR_ALWAYS_INLINE State start() { return {0, 0, 0}; }
   ATHANOR_ALWAYS_INLINE State merge(State a, State b, int64_t) { return join_moments(a, b); }

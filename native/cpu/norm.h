@@ -90,7 +90,7 @@ struct LaneSums {
   ATHANOR_ALWAYS_INLINE void widen(const Vec<T>& v, Vec<double>& sum) {
     typename LanesFor<T, double>::type parts[kLanes<T> / kLanes<double>];
     __builtin_memcpy(parts, &v, sizeof v);
-    for (const auto& part : parts) sum += __builtin_convertvector(part, Vec<double>);
+    for (const auto& part : parts) sum += convert_lanes<double, T>(part);
   }
 };
 

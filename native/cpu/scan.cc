@@ -1,17 +1,65 @@
 // cumsum: running sums along one axis. attrs: the axis, whether it runs from the end to the front.
 // Sums are kept in float64 (integers: 32 bits, wrapping around) and rounded as they are stored. 2 * item size bytes and
-// 1 FLOP per element: along rows bound by the latency of an addition, which several rows side by side hide; along
-// columns by bandwidth. Split over lines; a few long lines are cut into pieces, which are first added up, so that each
-// piece knows what comes before it.
+// 1 FLOP per element, along dense rows an addition and a shuffle more for each doubling of the lanes: bound by those
+// there, by bandwidth along columns. Split over lines; a few long lines are cut into pieces, which are first added up,
+// so that each piece knows what comes before it.
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
+#include "cpu/fold.h"
 #include "cpu/lines.h"
+#include "cpu/simd.h"
 #include "cpu/slots.h"
-#include "math/folds.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
+
+#if defined(__GNUC__) && !defined(__clang__)
+/** The running sums of a vector's lanes. */
+template <class A>
+ATHANOR_ALWAYS_INLINE Vec<A> lane_sums(Vec<A> v) {
+  typedef decltype(Vec<A>{} < Vec<A>{}) Index;
+#pragma GCC unroll 4
+  for (int by = 1; by < kLanes<A>; by *= 2) {
+    Index before;
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes<A>; ++i) before[i] = i < by ? kLanes<A> + i : i - by;
+    v += __builtin_shuffle(v, Vec<A>{}, before);
+  }
+  return v;
+}
+#endif
+
+/**
+ * Running sums of `Together` dense lines, from element `from` of n on: as many as whole vectors hold. Lanes are summed
+ * in three or four steps that wait for nobody; only what came before is handed on from vector to vector. Returns the
+ * first element that is left, and what each line has come to in `total`.
+ */
+template <class T, int Together>
+ATHANOR_ALWAYS_INLINE int64_t scan_vectors([[maybe_unused]] int64_t n, [[maybe_unused]] T* out,
+                                           [[maybe_unused]] int64_t out_apart, [[maybe_unused]] const T* x,
+                                           [[maybe_unused]] int64_t apart, [[maybe_unused]] m::Sum<T>* total) {
+  int64_t i = 0;
+#if defined(__GNUC__) && !defined(__clang__)
+  using A = m::Sum<T>;
+  constexpr int lanes = kLanes<A>;
+  Vec<A> before[Together];
+  for (int k = 0; k < Together; ++k) before[k] = splat(total[k]);
+  for (; i + lanes <= n; i += lanes) {
+#pragma GCC unroll 4
+    for (int k = 0; k < Together; ++k) {
+      const T* const from = x + i + k * apart;
+      prefetch_bytes<lanes* static_cast<int64_t>(sizeof(T))>(from);
+      const Vec<A> sums = lane_sums<A>(load_lanes<A>(from));
+      const typename LanesFor<T, A>::type rounded = narrow_lanes<T, A>(sums + before[k]);
+      __builtin_memcpy(out + i + k * out_apart, &rounded, sizeof rounded);
+      before[k] += splat<A>(sums[lanes - 1]);
+    }
+  }
+  for (int k = 0; k < Together; ++k) total[k] = before[k][0];
+#endif
+  return i;
+}
 
 /** Running sums of `Together` lines, `apart` elements from each to the next, that begin with what is in `sums`. */
 template <class T, int Together>
@@ -19,7 +67,8 @@ void scan_rows(int64_t n, T* out, int64_t out_step, int64_t out_apart, const T* 
                const m::Sum<T>* sums) {
   m::Sum<T> total[Together];
   for (int k = 0; k < Together; ++k) total[k] = sums[k];
-  for (int64_t i = 0; i < n; ++i) {
+  int64_t i = step == 1 && out_step == 1 ? scan_vectors<T, Together>(n, out, out_apart, x, apart, total) : 0;
+  for (; i < n; ++i) {
 #pragma GCC unroll 4
     for (int k = 0; k < Together; ++k) {
       total[k] += static_cast<m::Sum<T>>(x[i * step + k * apart]);
@@ -49,9 +98,8 @@ void scan_long(Context* ctx, int64_t n, T* out, int64_t out_step, const T* x, in
   const int64_t pieces = chunk_count(ctx, n, kGrain);
   A* const before = scratch_array<A>(ctx, pieces + 1);
   parallel_each(ctx, pieces, [&](int64_t p) {
-    A total = 0;
-    for (int64_t i = n * p / pieces; i < n * (p + 1) / pieces; ++i) total += static_cast<A>(x[i * step]);
-    before[p + 1] = total;
+    const int64_t begin = n * p / pieces;
+    before[p + 1] = Fold<F_sum, T>::row(x + begin * step, n * (p + 1) / pieces - begin, step);
   });
   before[0] = 0;
   for (int64_t p = 1; p < pieces; ++p) before[p] += before[p - 1];

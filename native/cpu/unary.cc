@@ -10,11 +10,11 @@ namespace {
 /** out = F(x, p, q), where the op has that many parameters. */
 template <class F, class T, class R, int Parameters>
 void unary_loop(int64_t n, const double* attrs, void* to, const void* const* in, bool streams) {
-  const T* x = static_cast<const T*>(in[0]);
+  const InMemory<T>* x = static_cast<const InMemory<T>*>(in[0]);
   const T p = Parameters > 0 ? static_cast<T>(attrs[0]) : T(0), q = Parameters > 1 ? static_cast<T>(attrs[1]) : T(0);
   write_elements(
-      n, static_cast<R*>(to), streams,
-      [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(x[i], p, q); }, x);
+      n, static_cast<InMemory<R>*>(to), streams,
+      [&](int64_t i) __attribute__((always_inline)) { return F::template apply<T>(static_cast<T>(x[i]), p, q); }, x);
 }
 
 /** The same in blocks: one with an element that is not usual is computed by F's other expression, element by element.

@@ -89,31 +89,24 @@ ATHANOR_ALWAYS_INLINE T minimum(T a, T b) {
 }
 
 // ---- division that rounds down, and what it leaves, which has the divisor's sign. Integers must not be divided by 0.
-/** Whether the two float versions below hold: b finite, and a quotient that fits the bits double has beyond float. */
+/**
+ * Whether the two float versions below hold: b finite, and a quotient below 2^28. As a and b have 24 bits, a quotient
+ * that is no whole number is 2^-24 away from the next one, while its rounding in double moves it by 2^-26 at most: its
+ * floor is the right one, and the product of floor and b is exact.
+ */
 ATHANOR_ALWAYS_INLINE bool moderate_quotient(float a, float b) {
-  return (magnitude(static_cast<double>(a) / static_cast<double>(b)) < 536870912.0) & is_finite(b);
+  return (magnitude(static_cast<double>(a) / static_cast<double>(b)) < 268435456.0) & is_finite(b);
 }
 template <class T>
 ATHANOR_ALWAYS_INLINE bool moderate_quotient(T, T) {
   return sizeof(T) < 8;
 }
-
-/** a - n b with n = floor(a / b): every step is exact in double, once n is corrected for the quotient's rounding. */
-struct Division {
-  double n, rest;
-};
-ATHANOR_ALWAYS_INLINE Division divide(float x, float y) {
-  const double a = x, b = y, n = floor(a / b), rest = a - n * b;
-  const bool beyond = b < 0 ? rest > 0 : rest < 0;
-  return {beyond ? n - 1 : n, beyond ? rest + b : rest};
-}
 ATHANOR_ALWAYS_INLINE float remainder(float a, float b) {
-  const double rest = divide(a, b).rest;
-  return static_cast<float>(rest == 0 ? with_sign(0.0, static_cast<double>(a)) : rest);
+  const double rest = static_cast<double>(a) - floor(static_cast<double>(a) / static_cast<double>(b)) * b;
+  return rest == 0 ? with_sign(0.0f, a) : static_cast<float>(rest);
 }
 ATHANOR_ALWAYS_INLINE float floor_divide(float a, float b) {
-  const double n = divide(a, b).n;
-  return static_cast<float>(n == 0 ? with_sign(0.0, static_cast<double>(a) / b) : n);
+  return static_cast<float>(floor(static_cast<double>(a) / static_cast<double>(b)));
 }
 /** For any quotient. Not for vector loops. */
 template <class T>
@@ -132,18 +125,19 @@ ATHANOR_ALWAYS_INLINE T floor_divide_any(T a, T b) {
 ATHANOR_ALWAYS_INLINE double remainder(double a, double b) { return remainder_any(a, b); }
 ATHANOR_ALWAYS_INLINE double floor_divide(double a, double b) { return floor_divide_any(a, b); }
 
+// Integers by floats that hold every quotient well enough: there are no vectors of integer division.
 ATHANOR_ALWAYS_INLINE int32_t floor_divide(int32_t a, int32_t b) {
-  if (b == -1) return neg(a);  // the one quotient that may overflow
-  const int32_t n = a / b, rest = a % b;
-  return rest != 0 && (rest < 0) != (b < 0) ? n - 1 : n;
+  // The one quotient that overflows is -2^31 / -1; it wraps.
+  const double n = floor(static_cast<double>(a) / (b == -1 ? 1.0 : static_cast<double>(b)));
+  return b == -1 ? neg(a) : static_cast<int32_t>(n);
 }
-ATHANOR_ALWAYS_INLINE int32_t remainder(int32_t a, int32_t b) {
-  if (b == -1) return 0;
-  const int32_t rest = a % b;
-  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+ATHANOR_ALWAYS_INLINE int32_t remainder(int32_t a, int32_t b) { return sub(a, mul(floor_divide(a, b), b)); }
+ATHANOR_ALWAYS_INLINE uint8_t floor_divide(uint8_t a, uint8_t b) {
+  return static_cast<uint8_t>(static_cast<int32_t>(static_cast<float>(a) / static_cast<float>(b)));
 }
-ATHANOR_ALWAYS_INLINE uint8_t floor_divide(uint8_t a, uint8_t b) { return static_cast<uint8_t>(a / b); }
-ATHANOR_ALWAYS_INLINE uint8_t remainder(uint8_t a, uint8_t b) { return static_cast<uint8_t>(a % b); }
+ATHANOR_ALWAYS_INLINE uint8_t remainder(uint8_t a, uint8_t b) {
+  return static_cast<uint8_t>(a - floor_divide(a, b) * b);
+}
 
 }  // namespace m
 }  // namespace ATHANOR_ISA

@@ -41,6 +41,49 @@ ATHANOR_ALWAYS_INLINE float pow(float x, float y) {
 }
 ATHANOR_ALWAYS_INLINE double pow(double x, double y) { return ::pow(x, y); }
 
+// ---- powers that a few products, a quotient or a root make. float's products are made in double.
+ATHANOR_ALWAYS_INLINE double widened(float x) { return x; }
+ATHANOR_ALWAYS_INLINE double widened(double x) { return x; }
+template <class T>
+ATHANOR_ALWAYS_INLINE T cube(T x) {
+  const double w = widened(x);
+  return static_cast<T>(w * w * w);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T fourth_power(T x) {
+  const double w = widened(x), square = w * w;
+  return static_cast<T>(square * square);
+}
+/** 1/x to the square and the cube: unlike those of x, they go out of range no sooner than the result. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T inverse_square(T x) {
+  const T inverse = 1 / x;
+  return inverse * inverse;
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T inverse_cube(T x) {
+  const T inverse = 1 / x;
+  return inverse * inverse * inverse;
+}
+/** What roots are taken of: C's powers of -0 and of -infinity are those of 0 and infinity. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T base_of_root(T x) {
+  return x == -infinity<T>() ? infinity<T>() : x + 0;
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T root(T x) {
+  return sqrt(base_of_root(x));
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T inverse_root(T x) {
+  return 1 / root(x);
+}
+template <class T>
+ATHANOR_ALWAYS_INLINE T inverse_root_cubed(T x) {
+  const T inverse = 1 / base_of_root(x);
+  return inverse * sqrt(inverse);
+}
+
 /** By repeated squaring, wrapping. A negative exponent gives the whole part: 0, or 1 and -1 for those bases. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T whole_pow(T x, T y) {

@@ -46,9 +46,19 @@ FUNCTION(trunc, std::trunc(x))
 FUNCTION(silu, x* logistic(x))
 FUNCTION(gelu, x* normal_below(x))
 FUNCTION(elu, x > 0 ? x : std::expm1(x))
+FUNCTION(cube, x * x * x)
+FUNCTION(fourth, (x * x) * (x * x))
+FUNCTION(root, std::pow(x, E(0.5)))
+FUNCTION(inverse_root, std::pow(x, E(-0.5)))
+FUNCTION(inverse_square, std::pow(x, E(-2)))
+FUNCTION(inverse_root_cubed, std::pow(x, E(-1.5)))
+FUNCTION(inverse_cube, std::pow(x, E(-3)))
 FUNCTION(softplus, x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)))
 #undef FUNCTION
 
+#define POWER(exponent, name, float_ulp, double_ulp)                                     \
+  {"powScalar", exact_##name<double>,  exact_##name<Exact>, float_ulp, double_ulp, 1, 1, \
+   exponent,    "powScalar " #exponent}
 #define ROW(name, ...) {#name, exact_##name<double>, exact_##name<Exact>, __VA_ARGS__}
 
 Exact python_remainder(Exact a, Exact b) {
@@ -96,7 +106,7 @@ void sweep_part(const UnaryFunction& f, const std::vector<const IsaLevel*>& leve
     for (int64_t k = 0; k < n; ++k) x[k] = from_bits<float>((i + static_cast<uint64_t>(k)) * stride);
     for (int64_t k = 0; k < n; ++k) exact[k] = f.wide(x[k]);
     for (size_t l = 0; l < levels.size(); ++l) {
-      run<float>(*levels[l], f.op, n, got.data(), {x.data()});
+      run<float>(*levels[l], f.op, n, got.data(), {x.data()}, f.parameter);
       for (int64_t k = 0; k < n; ++k) {
         const bool plain = std::fabs(exact[k]) < 3.4e38 && std::fabs(got[k]) < 3.4e38f;
         const double ulp =
@@ -135,6 +145,13 @@ const std::vector<UnaryFunction>& unary_functions() {
       ROW(gelu, 8.0, 8.0, 256, 2048),
       ROW(elu, 1.8, 2.0),
       ROW(softplus, 2.4, 2.4),
+      POWER(3, cube, 0.501, 1.5),
+      POWER(4, fourth, 0.501, 2.0),
+      POWER(0.5, root, 0.501, 0.501),
+      POWER(-0.5, inverse_root, 1.5, 1.5),
+      POWER(-1.5, inverse_root_cubed, 2.5, 2.5),
+      POWER(-2, inverse_square, 2.0, 2.0),
+      POWER(-3, inverse_cube, 3.5, 3.5),
   };
   return functions;
 }
@@ -150,7 +167,8 @@ const std::vector<BinaryFunction>& binary_functions() {
 }
 
 template <class T>
-void run(const IsaLevel& level, const char* op, int64_t n, T* out, const std::vector<const T*>& inputs) {
+void run(const IsaLevel& level, const char* op, int64_t n, T* out, const std::vector<const T*>& inputs,
+         double parameter) {
   Context context{};
   context.threads = 1;
   context.parallel = [](Context*, int64_t count, void* closure, void (*body)(void*, int64_t)) {
@@ -169,15 +187,17 @@ void run(const IsaLevel& level, const char* op, int64_t n, T* out, const std::ve
   std::vector<View> views;
   for (const T* x : inputs) views.push_back(view_of(x));
   const View result = view_of(out);
-  const double attrs[] = {1.0};  // alpha of elu, beta of softplus
+  const double attrs[] = {parameter};
   const Call call{views.data(), &result, attrs, static_cast<int>(views.size()), 1, 1, &context};
   for (int f = 0; f < level.n_families; ++f)
     for (const OpKernels* k = level.families[f]; k->op != nullptr; ++k)
-      if (std::strcmp(k->op, op) == 0) return k->kernels[k->count - 1].run(call);
+      if (std::strcmp(k->op, op) == 0)
+        for (int i = 0; i < k->count; ++i)
+          if (k->kernels[i].fits == nullptr || k->kernels[i].fits(call)) return k->kernels[i].run(call);
   fail(__FILE__, __LINE__, std::string("no kernel for ") + op);
 }
-template void run<float>(const IsaLevel&, const char*, int64_t, float*, const std::vector<const float*>&);
-template void run<double>(const IsaLevel&, const char*, int64_t, double*, const std::vector<const double*>&);
+template void run<float>(const IsaLevel&, const char*, int64_t, float*, const std::vector<const float*>&, double);
+template void run<double>(const IsaLevel&, const char*, int64_t, double*, const std::vector<const double*>&, double);
 
 std::vector<Worst> sweep_float32(const UnaryFunction& f, uint64_t stride) {
   const std::vector<const IsaLevel*> levels = all_levels();
@@ -195,7 +215,7 @@ std::vector<Worst> sweep_float32(const UnaryFunction& f, uint64_t stride) {
   const std::vector<float> x = special_values<float>();
   std::vector<float> got(x.size());
   for (size_t l = 0; l < levels.size(); ++l) {
-    run<float>(*levels[l], f.op, static_cast<int64_t>(x.size()), got.data(), {x.data()});
+    run<float>(*levels[l], f.op, static_cast<int64_t>(x.size()), got.data(), {x.data()}, f.parameter);
     for (size_t i = 0; i < x.size(); ++i) {
       const double exact = f.wide(x[i]);
       keep_worst(found[0][l], distance<float>(got[i], exact, f.float_steps), x[i], 0, got[i], exact);
@@ -213,7 +233,7 @@ std::vector<Worst> sample_float64(const UnaryFunction& f, uint64_t count) {
   std::vector<Worst> worst;
   std::vector<double> got(x.size());
   for (const IsaLevel* level : all_levels()) {
-    run<double>(*level, f.op, static_cast<int64_t>(x.size()), got.data(), {x.data()});
+    run<double>(*level, f.op, static_cast<int64_t>(x.size()), got.data(), {x.data()}, f.parameter);
     worst.emplace_back();
     for (size_t i = 0; i < x.size(); ++i)
       keep_worst(worst.back(), distance<double>(got[i], exact[i], f.double_steps), x[i], 0, got[i],
@@ -270,14 +290,14 @@ int print_accuracy(uint64_t stride, const char* op) {
   const std::string sample = std::to_string(kSamples);
   const auto chosen = [&](const char* name) { return op == nullptr || std::strcmp(op, name) == 0; };
   for (const UnaryFunction& f : unary_functions())
-    if (chosen(f.op)) print(f.op, "float64", sample, f.double_ulp, sample_float64(f, kSamples));
+    if (chosen(f.op)) print(f.name(), "float64", sample, f.double_ulp, sample_float64(f, kSamples));
   for (const BinaryFunction& f : binary_functions())
     if (chosen(f.op)) {
       print(f.op, "float64", sample, f.double_ulp, sample_pairs<double>(f, kSamples));
       print(f.op, "float32", sample, f.float_ulp, sample_pairs<float>(f, kSamples));
     }
   for (const UnaryFunction& f : unary_functions())
-    if (chosen(f.op)) print(f.op, "float32", all, f.float_ulp, sweep_float32(f, stride));
+    if (chosen(f.op)) print(f.name(), "float32", all, f.float_ulp, sweep_float32(f, stride));
   return 0;
 }
 

@@ -24,6 +24,10 @@ struct UnaryFunction {
   // Where a denormal factor is multiplied by x its own rounding grows: an ulp counts as at least so many denormal
   // steps.
   int float_steps = 1, double_steps = 1;
+  double parameter = 1;         // the call's first attribute: alpha of elu, beta of softplus, the exponent of powScalar
+  const char* label = nullptr;  // what the results are listed as, if not as the op
+
+  const char* name() const { return label != nullptr ? label : op; }
 };
 
 struct BinaryFunction {
@@ -54,9 +58,10 @@ T from_bits(uint64_t bits) {
   return out;
 }
 
-/** Runs an op of one dtype over flat arrays of n elements, on this thread. */
+/** Runs an op of one dtype over flat arrays of n elements, on this thread, with the first kernel that takes them. */
 template <class T>
-void run(const IsaLevel& level, const char* op, int64_t n, T* out, const std::vector<const T*>& inputs);
+void run(const IsaLevel& level, const char* op, int64_t n, T* out, const std::vector<const T*>& inputs,
+         double parameter = 1);
 
 /** How far `got` is from `exact`, in ulp; infinite where one is nan or infinite and the other is not. */
 template <class T, class E>

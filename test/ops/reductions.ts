@@ -28,11 +28,18 @@ export function empty(more: object = {}): Case[] {
   return [over({ shape: [4, 0] }, [1], false, more), over({ shape: [0] }, [0], true, more)];
 }
 
-/** Long enough to be cut into pieces for several threads: columns, one result, few results. */
+/**
+ * Long enough to be cut into pieces for several threads: columns, one result, few results; and many short rows, which
+ * are folded side by side, rows around a kept axis, and columns of which rows are dealt out.
+ */
 export function long(input: Omit<InputSpec, 'shape'> = {}, more: object = {}): Case[] {
   return [
     over({ ...input, shape: [40, 900] }, [0], false, more),
     over({ ...input, shape: [34000] }, [0], false, more),
     over({ ...input, shape: [3, 12000] }, [1], false, more),
+    over({ ...input, shape: [70, 49] }, [1], false, more),
+    over({ ...input, shape: [2, 41, 3, 3] }, [2, 3], true, more),
+    over({ ...input, shape: [4, 40, 23] }, [0, 2], false, more),
+    over({ ...input, shape: [700, 70] }, [0], false, more),
   ].map((c) => ({ ...c, skipGrad: 'the gradient of so many elements takes too long one by one' }));
 }

@@ -20,8 +20,8 @@ export interface Elementwise<A = undefined> {
   readonly pack?: (attrs: A, inputs: readonly Meta[]) => readonly number[];
   /** Checks attributes against the dtype. */
   readonly check?: (attrs: A, inputs: readonly Meta[]) => void;
-  /** Floating-point operations an element. Default 1. */
-  readonly flops?: number;
+  /** Floating-point operations an element, which may depend on the attributes. Default 1. */
+  readonly flops?: number | ((attrs: A) => number);
 }
 
 /** The place in an operand that element i of a result of `shape` is computed from. */
@@ -71,10 +71,10 @@ export function elementwiseRow<A = undefined>(name: string, inputs: readonly str
     pack: spec.pack,
     vjp: spec.vjp ?? inputs.map(() => 'none' as const),
     ref: (arrays, attrs) => mapRef(name, arrays, (x) => spec.ref(x, attrs)),
-    cost: (metas, outputs) => ({
-      ...costPerElement(0)(metas, outputs),
-      flops: (spec.flops ?? 1) * numel(outputs[0].shape),
-    }),
+    cost: (metas, outputs, attrs) => {
+      const each = typeof spec.flops === 'function' ? spec.flops(attrs) : (spec.flops ?? 1);
+      return { ...costPerElement(0)(metas, outputs), flops: each * numel(outputs[0].shape) };
+    },
   });
 }
 

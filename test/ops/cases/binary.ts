@@ -124,7 +124,7 @@ export const cases: Record<string, Case[]> = {
       ],
     },
   ],
-  powScalar: [3, -1, 0, 0.5, 1, -2.5].map((exponent) => ({
+  powScalar: [3, -1, 0, 0.5, 1, -2.5, 4, -0.5, -1.5, -2, -3].map((exponent) => ({
     inputs: [{ shape: [4, 5], low: 0.3 }],
     attrs: { exponent },
   })),

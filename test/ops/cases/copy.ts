@@ -82,6 +82,8 @@ export const cases: Record<string, Case[]> = {
     { inputs: [{ shape: [2, 3] }], attrs: { shape: [4, 5], starts: [1, 4], steps: [1, -2], value: 1 } },
     { inputs: [{ shape: [2, 0] }], attrs: { shape: [4, 5], starts: [1, 0], steps: [1, 1], value: 1 } },
     { inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [2, 5, 4], starts: [0, 1, 0], steps: [1, 1, 1], value: 0 } },
+    { inputs: [{ shape: [2, 3, 4] }], attrs: { shape: [3, 5, 7], starts: [1, 1, 2], steps: [1, 1, 1], value: 2 } },
+    { inputs: [{ shape: [3, 1] }], attrs: { shape: [3, 6], starts: [0, 5], steps: [1, 1], value: 3 } },
     { inputs: [{ shape: [] }], attrs: { shape: [], starts: [], steps: [], value: 0 } },
   ],
 };

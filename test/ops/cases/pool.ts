@@ -55,6 +55,7 @@ export const cases: Record<string, Case[]> = {
     { inputs: [{ shape: [1, 2, 5, 7] }], attrs: { size: [3, 3] } },
     { inputs: [{ shape: [1, 2, 3, 2] }], attrs: { size: [5, 4] } },
     { inputs: [{ shape: [2, 2, 4, 5] }], attrs: { size: [1, 1] } },
+    { inputs: [{ shape: [2, 19, 3, 3] }], attrs: { size: [1, 1] } },
   ],
   adaptiveAvgPool2dGrad: [
     { inputs: [{ shape: [1, 2, 3, 3] }], attrs: { attrs: { size: [3, 3] }, size: [5, 7] } },
