@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor.js';
 import { asFloat, checkTensor } from './axes.js';
 import { applyConv2dPack, applyFusedConv2d } from './conv-fused.js';
 import { applyConv2d, applyConvTranspose2d, convShape, convTransposeShape, type Sweep } from './conv-rows.js';
-import { packedOf } from './packed.js';
+import { isPackable, packedOf } from './packed.js';
 
 /** One number for both spatial axes, or one each: rows (height), then columns (width). */
 export type Pair = number | readonly [number, number];
@@ -123,7 +123,7 @@ export interface Prepared {
 /** A convolution of a batch of images with all that it may have beside it. */
 function convolved(inputs: readonly Tensor[], sweep: Sweep, relu: boolean, { packs, residual }: Prepared): Tensor {
   const [x, weight, bias] = inputs;
-  if (packs && !weight.disposed) {
+  if (packs && isPackable(weight)) {
     const columns = convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep)[3];
     const packed = packedOf(weight, `conv2d, ${sweep.groups}`, (w) => applyConv2dPack(w, sweep, columns));
     return applyFusedConv2d(inputs, sweep, { relu, packed, residual });

@@ -1,5 +1,6 @@
 // matmul, linear and linearActivation: which kernel of gemm_simt.h or gemm_sm80.h, and its arguments.
 #include "cpu/dtypes.h"
+#include "cuda/dense.h"
 #include "cuda/families.h"
 #include "cuda/gemm_simt.h"
 #include "cuda/gemm_sm80.h"
@@ -160,12 +161,17 @@ void run_general(const Call& c) {
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);
 const Kernel kernels_linear[] = ATHANOR_PRODUCT_KERNELS(products_of_linear);
 const Kernel kernels_linearActivation[] = ATHANOR_PRODUCT_KERNELS(products_of_activation);
+// Products read weights where they lie: the packed form has nothing in it.
+const Kernel kernels_linearPacked[] = ATHANOR_PRODUCT_KERNELS(products_of_prepacked);
+const Kernel kernels_linearPack[] = {{"empty", nullptr, leave_empty}};
 
 }  // namespace
 
 const OpKernels matmul[] = {ATHANOR_OP(matmul, kernels_matmul),
                             ATHANOR_OP(linear, kernels_linear),
                             ATHANOR_OP(linearActivation, kernels_linearActivation),
+                            ATHANOR_OP(linearPacked, kernels_linearPacked),
+                            ATHANOR_OP(linearPack, kernels_linearPack),
                             {nullptr, nullptr, 0}};
 
 }  // namespace cuda
