@@ -1,6 +1,7 @@
 // conv2d, its transpose (the gradient of its input) and the gradient of its weight, for images [N, C, H, W] and weights
 // [O, C / groups, kh, kw]; attrs: stride, padding before the first row and column, and dilation, each by rows and by
-// columns, then groups. What is padded behind the last row follows from the output's size.
+// columns, then groups. What is padded behind the last row follows from the output's size. conv2dFused adds a residual
+// and ends with relu, where asked to; what conv2dPack makes is left empty: weights are read where they lie.
 //
 // Each is a product of matrices by the main loop of gemm_simt.h, whose factors are read from where the images lie: no
 // copy of the patches is made. Forward, a row is an output channel, a column a place of an output image, and the depth
@@ -8,6 +9,8 @@
 // weight's gradient the depth runs over all places. 2 FLOPs for each product; a tile of 64 reads each number of an
 // image 64 times less often than it is used.
 #include "cpu/dtypes.h"
+#include "cuda/conv_finish.h"
+#include "cuda/dense.h"
 #include "cuda/families.h"
 #include "cuda/gemm_simt.h"
 
@@ -131,14 +134,12 @@ struct ImageResult {
   Images<T> out;
   Split places;
   int64_t rows, columns;
-  const T* bias;
-  int64_t bias_step;
+  ConvFinish<T> finish;
   __device__ __forceinline__ void put(int64_t i, int64_t j, T sum, const int64_t (&at)[3]) const {
     if (i >= rows || j >= columns) return;
     const int64_t channel = at[1] * rows + i;
     const Triple p = places.of(static_cast<uint32_t>(j));
-    if (bias != nullptr) sum += bias[channel * bias_step];
-    out.data[p.a * out.n + channel * out.c + p.b * out.h + p.c * out.w] = sum;
+    out.data[p.a * out.n + channel * out.c + p.b * out.h + p.c * out.w] = finish(sum, p.a, channel, p.b, p.c);
   }
 };
 
@@ -198,13 +199,7 @@ void convolve(const Call& c) {
   const Split places(out.shape[2], out.shape[3]);
   const PatchFactor<T, Transposed> b{Images<const T>(x),        sweep, places, Split(kh, kw), n, k,
                                      in_channels * x.strides[1]};
-  const bool biased = c.n_in > 2;
-  const ImageResult<T> result{Images<T>(out),
-                              places,
-                              out_channels,
-                              n,
-                              biased ? c.in[2].as<const T>() : nullptr,
-                              biased ? c.in[2].strides[0] : 0};
+  const ImageResult<T> result{Images<T>(out), places, out_channels, n, ConvFinish<T>(c)};
   run_product<T>(c, out_channels, n, k, sweep.groups, a, b, Turned<ImageResult<T>>(result));
 }
 
@@ -316,12 +311,16 @@ void run_weight_gradient(const Call& c) {
 }
 
 const Kernel kernels_conv2d[] = {{"simt", nullptr, run_conv<false>}};
+const Kernel kernels_conv2dFused[] = {{"simt", nullptr, run_conv<false>}};
+const Kernel kernels_conv2dPack[] = {{"empty", nullptr, leave_empty}};
 const Kernel kernels_convTranspose2d[] = {{"simt", nullptr, run_conv<true>}};
 const Kernel kernels_conv2dWeightGradient[] = {{"simt", nullptr, run_weight_gradient}};
 
 }  // namespace
 
 const OpKernels conv[] = {ATHANOR_OP(conv2d, kernels_conv2d),
+                          ATHANOR_OP(conv2dFused, kernels_conv2dFused),
+                          ATHANOR_OP(conv2dPack, kernels_conv2dPack),
                           ATHANOR_OP(convTranspose2d, kernels_convTranspose2d),
                           ATHANOR_OP(conv2dWeightGradient, kernels_conv2dWeightGradient),
                           {nullptr, nullptr, 0}};
