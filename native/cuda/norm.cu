@@ -19,15 +19,22 @@ namespace {
 NormSets<NormKind::channels> channels_of(const View& x) {
   int64_t plane = 1;
   for (int d = 2; d < x.ndim; ++d) plane *= x.shape[d];
-  return {x.shape[1], x.shape[0] * plane, x.shape[0], x.shape[1], plane, 1};
+  return {x.shape[0], 1, x.shape[1], plane};
 }
 NormSets<NormKind::lines> lines_of(const View& x, int64_t length) {
-  const int64_t sets = length > 0 ? numel(x) / length : 0;
-  return {sets, length, sets, length, 1, 1};
+  return {length > 0 ? numel(x) / length : 0, 1, 1, length};
 }
 NormSets<NormKind::groups> groups_of_channels(const View& x) {
-  return {
-      x.shape[0] * x.shape[1], x.shape[2] * x.shape[3], x.shape[0], x.shape[1] * x.shape[2], x.shape[3], x.shape[2]};
+  return {x.shape[0], x.shape[1], x.shape[2], x.shape[3]};
+}
+
+/** Places within a set, and numbers of sets that are counted through, have 31 bits. */
+template <NormKind K>
+bool fits(const Call& c, const NormSets<K>& sets) {
+  constexpr int64_t most = int64_t{1} << 31;
+  const bool fit = sets.size < most && (K == NormKind::channels || sets.sets < most) && sets.served() < most;
+  if (!fit) c.ctx->fail(c.ctx, "2^31 or more elements have one mean or one weight");
+  return fit;
 }
 
 /** kernel<Threads> over all sets: a block each, or a warp where they are short. */
@@ -44,6 +51,7 @@ void launch_sets(const Call& c, int64_t sets, int64_t size, void (*by_blocks)(J)
 // in: x, weight, [bias, [residual]]; out: out, [mean], (biased) variance or mean square
 template <class T, NormKind K>
 void forward(const Call& c, const NormSets<K>& sets, double eps, bool centred, bool relu) {
+  if (!fits(c, sets)) return;
   const View x = dense_view(c, c.in[0]);
   const DenseOutput out(c, c.out[0]), means(c, c.out[1]), variances(c, c.out[centred ? 2 : 1]);
   const bool adds = c.n_in > 3;
@@ -85,6 +93,7 @@ const PairOfSums* sum_parts(const Call& c, const NormBackward<T, K>& job, int64_
 // in: g, x, weight, [bias,] [mean,] variance, [residual]; out: gx, gw, [gb], [gradient of the residual]
 template <class T, NormKind K>
 void backward(const Call& c, const NormSets<K>& sets, double eps, bool centred, bool relu, bool has_bias) {
+  if (!fits(c, sets)) return;
   const View g = dense_view(c, c.in[0]), x = dense_view(c, c.in[1]);
   const int statistics = has_bias ? 4 : 3;
   const View& mean = c.in[statistics];
@@ -111,7 +120,8 @@ void backward(const Call& c, const NormSets<K>& sets, double eps, bool centred, 
   if (adds) past.store(c);
   if (numel(c.out[1]) == 0) return;
   int64_t parts = 1;
-  const PairOfSums* const partial = job.sums != nullptr ? job.sums : sum_parts(c, job, &parts);
+  const PairOfSums* partial = job.sums;
+  if constexpr (K != NormKind::channels) partial = sum_parts(c, job, &parts);
   const bool one = c.out[1].ndim == 0 && sets.parameters != 1;
   const bool biased = c.n_out > 2;
   for_each_number(c, numel(c.out[1]),
@@ -169,9 +179,9 @@ void batch_norm_eval(const Call& c) {
     const auto sets = channels_of(x);
     for_each_number(
         c, numel(x),
-        Eval<T>{FastDivide(static_cast<uint32_t>(sets.plane)), FastDivide(static_cast<uint32_t>(sets.sets)),
-                x.template as<const T>(), Locator(x), Numbers<T>(c.in[1]), Numbers<T>(c.in[2]), Numbers<T>(c.in[3]),
-                Numbers<T>(c.in[4]), c.attrs[0], c.attrs[1] != 0, c.out[0].template as<T>(), Locator(c.out[0])});
+        Eval<T>{sets.plane, FastDivide(static_cast<uint32_t>(sets.sets)), x.template as<const T>(), Locator(x),
+                Numbers<T>(c.in[1]), Numbers<T>(c.in[2]), Numbers<T>(c.in[3]), Numbers<T>(c.in[4]), c.attrs[0],
+                c.attrs[1] != 0, c.out[0].template as<T>(), Locator(c.out[0])});
   });
   if (!known) refuse_dtype(c, x.dtype);
 }

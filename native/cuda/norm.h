@@ -1,6 +1,7 @@
 // The kernels of normalisation. What is normalised together is a set: channels of [N, C, ...], lines, or groups of
 // channels.
 #pragma once
+#include "cuda/fast_divide.h"
 #include "cuda/lines.h"
 #include "cuda/locate.h"
 
@@ -14,36 +15,48 @@ template <NormKind K>
 struct NormSets {
   int64_t sets, size;         // how many, and their elements
   int64_t items, parameters;  // N of [N, ...], and how many weights there are
-  int64_t plane;              // elements of a channel that lie together
-  int64_t channels;           // of a group
+  FastDivide plane;           // elements of a channel that lie together
+  FastDivide channels;        // of a group
+  FastDivide groups;          // of an item
+
+  /** `size` is below 2^31, and of lines and groups their number too. */
+  NormSets(int64_t items_of, int64_t groups_of, int64_t channels_of, int64_t plane_of)
+      : sets(K == NormKind::channels ? channels_of : items_of * groups_of),
+        size((K == NormKind::channels ? items_of : channels_of) * plane_of),
+        items(items_of),
+        parameters(K == NormKind::lines ? plane_of : groups_of * channels_of),
+        plane(some(plane_of)),
+        channels(some(channels_of)),
+        groups(some(groups_of)) {}
 
   /** The place of element i of a set. */
-  __device__ __forceinline__ int64_t at(int64_t set, int64_t i) const {
-    if (K == NormKind::channels) return (i / plane * sets + set) * plane + i % plane;
-    return set * size + i;
+  __device__ __forceinline__ int64_t at(int64_t set, uint32_t i) const {
+    if (K != NormKind::channels) return set * size + i;
+    const uint32_t item = plane.quotient(i);
+    return (item * sets + set) * plane.divisor + (i - item * plane.divisor);
   }
-  __device__ __forceinline__ int64_t parameter(int64_t set, int64_t i) const {
+  __device__ __forceinline__ int64_t parameter(int64_t set, uint32_t i) const {
     if (K == NormKind::channels) return set;
     if (K == NormKind::lines) return i;
-    return set % (parameters / channels) * channels + i / plane;
+    const uint32_t number = static_cast<uint32_t>(set);
+    return (number - groups.quotient(number) * groups.divisor) * static_cast<int64_t>(channels.divisor) +
+           plane.quotient(i);
   }
-  /** How many elements a parameter serves, and the set and place of the q-th of them. */
-  __device__ __forceinline__ int64_t served() const {
-    if (K == NormKind::channels) return size;
-    return K == NormKind::lines ? sets : items * plane;
-  }
-  __device__ __forceinline__ void served_by(int64_t p, int64_t q, int64_t* set, int64_t* i) const {
-    if (K == NormKind::channels) {
-      *set = p;
-      *i = q;
-    } else if (K == NormKind::lines) {
+  /** How many elements a parameter serves, and the set and place of the q-th of them. Not of channels. */
+  ATHANOR_INLINE_MEMBER int64_t served() const { return K == NormKind::lines ? sets : items * plane.divisor; }
+  __device__ __forceinline__ void served_by(uint32_t p, uint32_t q, int64_t* set, uint32_t* i) const {
+    if (K == NormKind::lines) {
       *set = q;
       *i = p;
     } else {
-      *set = q / plane * (parameters / channels) + p / channels;
-      *i = p % channels * plane + q % plane;
+      const uint32_t item = plane.quotient(q), group = channels.quotient(p);
+      *set = static_cast<int64_t>(item) * groups.divisor + group;
+      *i = (p - group * channels.divisor) * plane.divisor + (q - item * plane.divisor);
     }
   }
+
+ private:
+  static uint32_t some(int64_t n) { return n > 0 ? static_cast<uint32_t>(n) : 1; }
 };
 
 /** One number for each of something, or one for all. */
@@ -82,14 +95,15 @@ __global__ void __launch_bounds__(kLineThreads) norm_forward(NormForward<T, K> f
   const Group<Threads> group{static_cast<int>(threadIdx.x) % Threads};
   const int64_t set = static_cast<int64_t>(blockIdx.x) * (kLineThreads / Threads) + threadIdx.x / Threads;
   if (set >= f.sets.sets) return;  // whole warps, or the block
-  const int64_t n = f.sets.size;
+  const uint32_t n = static_cast<uint32_t>(f.sets.size);
   double mean = 0;
   if (f.centred) {
-    for (int64_t i = group.t; i < n; i += Threads) mean += static_cast<double>(f.x[f.sets.at(set, i)]);
+    for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads)
+      mean += static_cast<double>(f.x[f.sets.at(set, i)]);
     mean = group.all(mean, Add{}) / static_cast<double>(n);
   }
   double variance = 0;
-  for (int64_t i = group.t; i < n; i += Threads) {
+  for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const double d = static_cast<double>(f.x[f.sets.at(set, i)]) - mean;
     variance += d * d;
   }
@@ -98,7 +112,7 @@ __global__ void __launch_bounds__(kLineThreads) norm_forward(NormForward<T, K> f
     if (f.centred) f.mean[set] = static_cast<T>(mean);
     f.variance[set] = static_cast<T>(variance);
   }
-  for (int64_t i = group.t; i < n; i += Threads) {
+  for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = f.sets.at(set, i), p = f.sets.parameter(set, i);
     T y = normalised(f.x[at], mean, variance, f.eps, f.weight[p], f.centred ? f.bias[p] : 0.0);
     if (f.residual != nullptr) y += f.residual[at];
@@ -141,10 +155,10 @@ __global__ void __launch_bounds__(kLineThreads) norm_backward(NormBackward<T, K>
   const Group<Threads> group{static_cast<int>(threadIdx.x) % Threads};
   const int64_t set = static_cast<int64_t>(blockIdx.x) * (kLineThreads / Threads) + threadIdx.x / Threads;
   if (set >= b.sets.sets) return;
-  const int64_t n = b.sets.size;
+  const uint32_t n = static_cast<uint32_t>(b.sets.size);
   constexpr bool channels = K == NormKind::channels;  // one weight serves all of a set
   double sum_h = 0, sum_hy = 0;
-  for (int64_t i = group.t; i < n; i += Threads) {
+  for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = b.sets.at(set, i), p = b.sets.parameter(set, i);
     const double y = b.normal(at, set), h = b.arriving(at, set, p) * (channels ? 1.0 : b.weight[p]);
     sum_h += h;
@@ -156,7 +170,7 @@ __global__ void __launch_bounds__(kLineThreads) norm_backward(NormBackward<T, K>
   const double share = (channels ? b.weight[set] : 1.0) / static_cast<double>(n);
   const double mean_h = sum_h * share, mean_hy = sum_hy * share;
   const double root = reciprocal_root(b.variance[set], b.eps);
-  for (int64_t i = group.t; i < n; i += Threads) {
+  for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = b.sets.at(set, i), p = b.sets.parameter(set, i);
     const double y = b.normal(at, set), g = b.arriving(at, set, p), h = g * b.weight[p];
     b.gx[at] = static_cast<T>((h - mean_h - y * mean_hy) * root);
@@ -173,12 +187,12 @@ struct ParameterSums {
 /** gw = sum of g y, gb = sum of g over what each parameter serves: the part of it that is block y's. */
 template <class T, NormKind K>
 __global__ void __launch_bounds__(kLineThreads) sum_parameters(NormBackward<T, K> b, PairOfSums* partial) {
-  const int64_t p = static_cast<int64_t>(blockIdx.x) * kNormColumns + threadIdx.x, count = b.sets.served();
+  const uint32_t p = blockIdx.x * kNormColumns + threadIdx.x, count = static_cast<uint32_t>(b.sets.served());
   PairOfSums sum{0, 0};
   if (p < b.sets.parameters) {
-    for (int64_t q = static_cast<int64_t>(blockIdx.y) * kNormRows + threadIdx.y; q < count;
-         q += static_cast<int64_t>(gridDim.y) * kNormRows) {
-      int64_t set, i;
+    for (uint32_t q = blockIdx.y * kNormRows + threadIdx.y; q < count; q += gridDim.y * kNormRows) {
+      int64_t set;
+      uint32_t i;
       b.sets.served_by(p, q, &set, &i);
       const int64_t at = b.sets.at(set, i);
       const double y = b.normal(at, set), g = b.arriving(at, set, p);

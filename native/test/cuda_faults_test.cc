@@ -165,7 +165,7 @@ int wrong_parameters() {
   Array<float> weight({length}, 1), mean({lines}, 0), variance({lines}, 1);
   std::vector<cuda::PairOfSums> sums(length);
   using Numbers = cuda::Numbers<float>;
-  const cuda::NormBackward<float, cuda::NormKind::lines> job{{lines, length, lines, length, 1, 1},
+  const cuda::NormBackward<float, cuda::NormKind::lines> job{{lines, 1, 1, length},
                                                              g.data.data(),
                                                              x.data.data(),
                                                              nullptr,
