@@ -1,7 +1,6 @@
-// Kernels with a barrier left out by a macro: the tests would be worth nothing if these passed. The simulator makes
+// Kernels with a barrier left out by a macro: the tests would be worth nothing if these passed. Products have files of
+// their own. The simulator makes
 // kernels static, so that this file has copies of its own.
-#define ATHANOR_FAULT_GEMM_SIMT
-#define ATHANOR_FAULT_GEMM_SM80
 #define ATHANOR_FAULT_FOLD
 #define ATHANOR_FAULT_LINES
 #define ATHANOR_FAULT_NORM
@@ -10,11 +9,9 @@
 #include <numeric>
 
 #include "cuda/fold.h"
-#include "cuda/gemm_simt.h"
-#include "cuda/gemm_sm80.h"
 #include "cuda/norm.h"
 #include "cuda/scan.h"
-#include "test/cuda_products.h"
+#include "test/cuda_calls.h"
 #include "test/kernels.h"
 
 using namespace athanor;
@@ -37,39 +34,6 @@ int wrong_schedules(const Run& run, const Check& check) {
     }
   });
   return wrong;
-}
-
-// ---- products
-
-using Problem = cuda::Gemm<float, float>;
-
-int wrong_products(void (*start)(const Call&, const Problem&)) {
-  std::mt19937 random(5);
-  Matrix a(70, 100, 0), b(100, 66, 0), out(70, 66, 0);
-  a.draw(random);
-  b.draw(random);
-  Problem g{};
-  g.m = 70, g.n = 66, g.k = 100;
-  g.a = a.data.data(), g.b = b.data.data(), g.out = out.data.data();
-  g.a_row = a.row, g.a_step = a.step, g.b_row = b.row, g.b_step = b.step, g.out_row = out.row, g.out_step = out.step;
-  g.batch.count = 1;
-  return wrong_schedules([&](CudaContext& context) { start(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context}, g); },
-                         [&] { compare_product(out, a, b, 0x1p-11, "fault"); });
-}
-
-void start_simt(const Call& c, const Problem& g) {
-  using A = cuda::StridedFactor<float, true>;
-  using B = cuda::StridedFactor<float, false>;
-  using R = cuda::StridedResult<float>;
-  cuda::launch(c, cuda::gemm_simt<64, 16, A, B, R>, dim3(2, 2), dim3(cuda::kSimtThreads), 0, g.k,
-               A{g.a, g.m, g.a_row, g.k, g.a_step, 1}, B{g.b, g.n, g.b_step, g.k, g.b_row, 2},
-               R{g.out, g.m, g.n, g.out_row, g.out_step, nullptr, 0, 0}, g.batch);
-}
-
-void start_sm80(const Call& c, const Problem& g) {
-  constexpr auto lies = cuda::Lies::anyhow;
-  cuda::launch(c, cuda::gemm_sm80<float, 64, lies, lies>, dim3(2, 2), dim3(cuda::kMmaThreads),
-               sizeof(cuda::MmaTiles<float, 64, lies, lies>), g);
 }
 
 // ---- folds
@@ -199,10 +163,6 @@ int wrong_parameters() {
 }
 
 }  // namespace
-
-TEST(cuda_fault_in_gemm_simt_is_found) { CHECK(wrong_products(start_simt) > 0); }
-
-TEST(cuda_fault_in_gemm_sm80_is_found) { CHECK(wrong_products(start_sm80) > 0); }
 
 TEST(cuda_fault_in_folds_is_found) {
   CHECK(wrong_folds(2) > 0);
