@@ -16,6 +16,7 @@ import {
   weightGradient,
 } from './conv-rows.js';
 import { bytesOf } from './cost.js';
+import { productDType } from './matmul-rows.js';
 
 interface FusedSweep extends Sweep {
   /** Whether max(0, y) comes last. */
@@ -35,16 +36,17 @@ function partsOf<X>(inputs: readonly X[], { packed, biased, residual }: FusedSwe
 
 const fusedOp: Op<FusedSweep> = defineOp<FusedSweep>({
   name: 'conv2dFused',
+  bfloat16: true,
   inputs: ['x', 'weight', 'packed weight, bias, residual'],
   variadic: true,
   infer: (inputs, sweep) => {
-    checkDTypes('conv2d', inputs);
     const { x, weight, bias, residual } = partsOf(inputs, sweep);
+    checkDTypes('conv2d', sweep.packed ? inputs.slice(0, 3) : [x, weight], [bias, residual]);
     const shape = convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep);
     if (residual !== undefined && !sameShape(residual.shape, shape)) {
       fail('conv2d', `residual must be ${formatShape(shape)}, like the output`, formatShape(residual.shape));
     }
-    return { shape, dtype: x.dtype };
+    return { shape, dtype: productDType(x.dtype) };
   },
   pack: (attrs) => [
     ...packSweep(attrs),
@@ -58,8 +60,8 @@ const fusedOp: Op<FusedSweep> = defineOp<FusedSweep>({
     joint: (g, { x, weight, out }, { attrs, inputs, needs }) => {
       const slope = attrs.relu ? apply(reluGradOp, [g, out], undefined) : g;
       const rules = [
-        () => inputGradient(slope, weight, attrs, inputs[0].shape),
-        () => weightGradient(slope, x, attrs, inputs[1].shape),
+        () => inputGradient(slope.cast(weight.dtype), weight, attrs, inputs[0].shape),
+        () => weightGradient(slope.cast(x.dtype), x, attrs, inputs[1].shape),
         ...(attrs.packed ? [() => null] : []),
         ...(attrs.biased ? [() => slope.sum([0, 2, 3])] : []),
         ...(attrs.residual ? [() => slope] : []),

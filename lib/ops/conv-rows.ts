@@ -7,6 +7,7 @@ import { fail } from '../errors.js';
 import { formatShape, numel, type Shape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { bytesOf } from './cost.js';
+import { productDType } from './matmul-rows.js';
 
 /** How a kernel moves over an image of n spatial axes: lists by axis; padding has the n sizes before, then the n behind. */
 export interface Sweep {
@@ -97,11 +98,15 @@ export const packSweep = ({ stride, padding, dilation, groups }: Sweep) => [
   groups,
 ];
 
-/** Throws unless all are floats of one dtype. */
-export function checkDTypes(op: string, metas: readonly Meta[]): void {
-  for (const m of metas) {
-    if (!dtypes[m.dtype].isFloat) fail(op, 'inputs must be float32 or float64', m.dtype);
-    if (m.dtype !== metas[0].dtype) fail(op, 'inputs differ in dtype', `${metas[0].dtype} and ${m.dtype}`);
+/** Throws unless the two factors are floats of one dtype and what is added to their products is of that of the result. */
+export function checkDTypes(op: string, factors: readonly Meta[], terms: readonly (Meta | undefined)[] = []): void {
+  for (const m of factors) {
+    if (!dtypes[m.dtype].isFloat) fail(op, 'inputs must be float32, float64 or bfloat16', m.dtype);
+    if (m.dtype !== factors[0].dtype) fail(op, 'inputs differ in dtype', `${factors[0].dtype} and ${m.dtype}`);
+  }
+  const dtype = productDType(factors[0].dtype);
+  for (const m of terms) {
+    if (m !== undefined && m.dtype !== dtype) fail(op, `what is added must be ${dtype}`, m.dtype);
   }
 }
 
@@ -189,17 +194,19 @@ export function weightGradient(g: Tensor, x: Tensor, sweep: Sweep, shape: Shape)
 
 const conv2dOp: Op<Sweep> = defineOp<Sweep>({
   name: 'conv2d',
+  bfloat16: true,
   inputs: ['x', 'weight', 'bias'],
   infer: (inputs, sweep) => {
-    checkDTypes('conv2d', inputs);
     const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
-    return { shape: convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep), dtype: x.dtype };
+    checkDTypes('conv2d', [x, weight], [bias]);
+    return { shape: convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep), dtype: productDType(x.dtype) };
   },
   pack: packSweep,
   save: ['x', 'weight'],
   vjp: [
-    (g, { weight }, { attrs, inputs: [x] }) => inputGradient(g, weight, attrs, x.shape),
-    (g, { x }, { attrs, inputs: [, weight] }) => weightGradient(g, x, attrs, weight.shape),
+    // Gradients are products of the same kind: in bfloat16 what comes in is rounded to it first.
+    (g, { weight }, { attrs, inputs: [x] }) => inputGradient(g.cast(weight.dtype), weight, attrs, x.shape),
+    (g, { x }, { attrs, inputs: [, weight] }) => weightGradient(g.cast(x.dtype), x, attrs, weight.shape),
     (g) => g.sum([0, 2, 3]),
   ],
   ref: ([x, weight, bias], sweep) => convolve(x, weight, bias, sweep),
@@ -208,18 +215,20 @@ const conv2dOp: Op<Sweep> = defineOp<Sweep>({
 
 const convTranspose2dOp: Op<TransposeSweep> = defineOp<TransposeSweep>({
   name: 'convTranspose2d',
+  bfloat16: true,
   inputs: ['x', 'weight', 'bias'],
   infer: (inputs, sweep) => {
-    checkDTypes('convTranspose2d', inputs);
     const [x, weight, bias] = inputs as readonly [Meta, Meta, Meta | undefined];
-    return { shape: convTransposeShape('convTranspose2d', x.shape, weight.shape, bias?.shape, sweep), dtype: x.dtype };
+    checkDTypes('convTranspose2d', [x, weight], [bias]);
+    const shape = convTransposeShape('convTranspose2d', x.shape, weight.shape, bias?.shape, sweep);
+    return { shape, dtype: productDType(x.dtype) };
   },
   pack: packSweep,
   save: ['x', 'weight'],
   vjp: [
-    (g, { weight }, { attrs, inputs: [x] }) => cropped(apply(conv2dOp, [g, weight], attrs), x.shape),
+    (g, { weight }, { attrs, inputs: [x] }) => cropped(apply(conv2dOp, [g.cast(weight.dtype), weight], attrs), x.shape),
     (g, { x }, { attrs, inputs: [, weight] }) =>
-      apply(weightGradientOp, [g, x], { ...attrs, kernel: weight.shape.slice(2) }),
+      apply(weightGradientOp, [g.cast(x.dtype), x], { ...attrs, kernel: weight.shape.slice(2) }),
     (g) => g.sum([0, 2, 3]),
   ],
   ref: ([x, weight, bias], sweep) => {
@@ -237,19 +246,20 @@ const convTranspose2dOp: Op<TransposeSweep> = defineOp<TransposeSweep>({
 
 const weightGradientOp: Op<WeightSweep> = defineOp<WeightSweep>({
   name: 'conv2dWeightGradient',
+  bfloat16: true,
   inputs: ['x', 'g'],
   infer: ([x, g], { groups, kernel }) => {
     checkDTypes('conv2dWeightGradient', [x, g]);
-    return { shape: [g.shape[1], x.shape[1] / groups, ...kernel], dtype: x.dtype };
+    return { shape: [g.shape[1], x.shape[1] / groups, ...kernel], dtype: productDType(x.dtype) };
   },
   pack: packSweep,
   save: ['x', 'g'],
   vjp: [
     (gg, { g }, { attrs, inputs: [x] }) => {
       const outputPadding = missing(x.shape, g.shape, attrs.kernel, attrs);
-      return apply(convTranspose2dOp, [g, gg], { ...attrs, outputPadding });
+      return apply(convTranspose2dOp, [g, gg.cast(g.dtype)], { ...attrs, outputPadding });
     },
-    (gg, { x }, { attrs, inputs: [, g] }) => cropped(apply(conv2dOp, [x, gg], attrs), g.shape),
+    (gg, { x }, { attrs, inputs: [, g] }) => cropped(apply(conv2dOp, [x, gg.cast(x.dtype)], attrs), g.shape),
   ],
   ref: ([x, g], { kernel, ...sweep }) => {
     const shape = [g.shape[1], x.shape[1] / sweep.groups, ...kernel];

@@ -1,5 +1,4 @@
 // Convolutions, as PyTorch names them: cross-correlations, the kernel is not flipped.
-import { promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { checkOptions } from '../options.js';
 import { checkInteger } from '../shape.js';
@@ -7,7 +6,8 @@ import type { Tensor } from '../tensor.js';
 import { asFloat, checkTensor } from './axes.js';
 import { applyConv2dPack, applyFusedConv2d } from './conv-fused.js';
 import { applyConv2d, applyConvTranspose2d, convShape, convTransposeShape, type Sweep } from './conv-rows.js';
-import { packedOf } from './packed.js';
+import { meet } from './matmul-rows.js';
+import { isPackable, packedOf } from './packed.js';
 
 /** One number for both spatial axes, or one each: rows (height), then columns (width). */
 export type Pair = number | readonly [number, number];
@@ -97,12 +97,13 @@ function sweepOf<O extends ConvOptions<Sizes>>(
   return { stride, padding, dilation, groups: checkInteger(op, 'groups', options.groups ?? 1, 1) };
 }
 
-/** Input, weight and bias as floats of one dtype. */
+const operandNames = ['x', 'weight', 'bias'] as const;
+
+/** Input, weight and bias as floats of one dtype; beside bfloat16 factors the bias is float32. */
 function floats(op: string, x: Tensor, weight: Tensor, bias: Tensor | null | undefined): Tensor[] {
   const given = bias === null || bias === undefined ? [x, weight] : [x, weight, bias];
-  const cast = given.map((t, i) => asFloat(checkTensor(op, t, ['x', 'weight', 'bias'][i])));
-  const dtype = cast.map((t) => t.dtype).reduce(promote);
-  return cast.map((t) => t.cast(dtype));
+  const cast = given.map((t, i) => asFloat(checkTensor(op, t, operandNames[i])));
+  return meet(op, cast, operandNames);
 }
 
 function endsWithRelu(op: string, { activation = null }: ConvOptions<unknown>): boolean {
@@ -123,7 +124,7 @@ export interface Prepared {
 /** A convolution of a batch of images with all that it may have beside it. */
 function convolved(inputs: readonly Tensor[], sweep: Sweep, relu: boolean, { packs, residual }: Prepared): Tensor {
   const [x, weight, bias] = inputs;
-  if (packs && !weight.disposed) {
+  if (packs && isPackable(weight)) {
     const columns = convShape('conv2d', x.shape, weight.shape, bias?.shape, sweep)[3];
     const packed = packedOf(weight, `conv2d, ${sweep.groups}`, (w) => applyConv2dPack(w, sweep, columns));
     return applyFusedConv2d(inputs, sweep, { relu, packed, residual });
@@ -147,7 +148,8 @@ function along<S extends Sweep>(sweep: S): S {
  * Two-dimensional convolution of images `x` [N, C, H, W] (or one image [C, H, W]) with `weight` [O, C / groups, kh, kw]
  * and `bias` [O]: out [N, O, H', W'], out[n, o, y, x] = bias[o] + sum over c, r, s of weight[o, c, r, s] times
  * x[n, c, y stride + r dilation - padding, x stride + s dilation - padding], H' = floor((H + 2 padding - dilation (kh - 1)
- * - 1) / stride) + 1. Throws when channels, groups and sizes do not fit together. Source: torch.nn.functional.conv2d.
+ * - 1) / stride) + 1. Beside bfloat16 x and weight the bias and the result are float32. Throws when channels, groups and
+ * sizes do not fit together, and when x or weight alone is bfloat16. Source: torch.nn.functional.conv2d.
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options: ConvOptions = {}): Tensor {
   return preparedConv2d(x, weight, bias, options, {});
@@ -166,7 +168,7 @@ export function preparedConv2d(
   const relu = prepared.activation === 'relu' || endsWithRelu('conv2d', options);
   const residual = prepared.residual && checkTensor('conv2d', prepared.residual, 'residual');
   // What was cast to another dtype is not the weight that is kept.
-  const packs = prepared.packs && rest[0] === weight;
+  const packs = prepared.packs && rest[0] === weight && weight.dtype !== 'bfloat16';
   return batched(input, 2, (batch) =>
     convolved([batch, ...rest], sweep, relu, { packs, residual: input === batch ? residual : residual?.unsqueeze(0) }),
   );
@@ -194,7 +196,9 @@ export function preparedConv1d(
   return batched(input, 1, (batch) => {
     convShape('conv1d', batch.shape, kernel.shape, rest[0]?.shape, sweep);
     const inputs = [batch.unsqueeze(2), kernel.unsqueeze(2), ...rest];
-    return convolved(inputs, along(sweep), relu, { packs: packs && kernel === weight }).squeeze(2);
+    return convolved(inputs, along(sweep), relu, {
+      packs: packs && kernel === weight && weight.dtype !== 'bfloat16',
+    }).squeeze(2);
   });
 }
 

@@ -11,7 +11,7 @@ import {
   linearPackOp,
 } from './linear-rows.js';
 import { delivered, meet, type ProductOptions, productOptions } from './matmul-rows.js';
-import { packedOf } from './packed.js';
+import { isPackable, packedOf } from './packed.js';
 
 /** Options of {@link linear}. */
 export interface LinearFunctionOptions extends ProductOptions {
@@ -52,7 +52,7 @@ function computed(
 ): Tensor {
   const [x, w, ...bias] = operands;
   // One row is a product with a vector, which reads the weight as it lies. What was cast is not the weight that is kept.
-  const fits = w === weight && !w.disposed && w.ndim === 2 && x.size > w.shape[1] && x.dtype !== 'bfloat16';
+  const fits = w === weight && isPackable(w) && w.ndim === 2 && x.size > w.shape[1] && x.dtype !== 'bfloat16';
   if (packs && fits) {
     const packed = packedOf(w, 'linear', (given) => apply(linearPackOp, [given], undefined));
     return apply(linearPackedOp, [x, w, packed, ...bias], activation);

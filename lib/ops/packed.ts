@@ -45,6 +45,9 @@ class PackedForms {
   }
 }
 
+/** Whether a weight is worth packing: it is alive, and the kernels of its device do not read weights where they lie. */
+export const isPackable = ({ disposed, storage }: Tensor) => !disposed && storage.device === 0;
+
 /**
  * The packed form of a weight that is alive. It is made anew when the weight has been written to since; the result
  * belongs to the weight's memory: nobody else disposes of it. `kind` says what else it depends on.

@@ -2,6 +2,7 @@
 // [O, C / groups, kh, kw]; attrs: stride, padding before the first row and column, and dilation, each by rows and by
 // columns, then groups. What is padded behind the last row follows from the output's size. conv_correlate.h and
 // conv_weight_gradient.h say how work is split and what bounds it.
+#include "cpu/bfloat16.h"
 #include "cpu/conv_channels.h"
 #include "cpu/conv_correlate.h"
 #include "cpu/conv_depthwise.h"
@@ -358,6 +359,7 @@ void run_weight_gradient(const Call& c) {
 
 /** Whether the kernels with channels along vectors can: stretches of a tile are few, offsets have 32 bits. */
 bool fits_channels(const View& x, const View& w, const View& out) {
+  if (x.dtype == DType::bf16) return false;
   return numel(x) > 0 && numel(w) > 0 && numel(out) > 0 && w.shape[3] <= 32 && x.shape[2] * x.shape[3] <= (1 << 24);
 }
 /** Output channels that fill more than one vector: with fewer, it is better to have pixels along the vectors. */
@@ -401,19 +403,41 @@ ATHANOR_FLOAT_KERNEL(k_transpose_rows, run_conv_transpose2d<T>(c))
 ATHANOR_FLOAT_KERNEL(k_weight_channels, run_weight_gradient<T, WeightGradientByChannels<T>>(c))
 ATHANOR_FLOAT_KERNEL(k_weight_dots, run_weight_gradient<T, WeightGradientRun<T>>(c))
 
-const Kernel kernels_conv2d[] = {{"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
-                                 {"channels", conv2d_fits_channels, k_conv2d_channels},
-                                 {"rows", nullptr, k_conv2d_rows}};
-const Kernel kernels_fused[] = {{"depthwise", conv2d_is_depthwise, run_fused<k_conv2d_depthwise, false>},
-                                {"channels", conv2d_fits_channels, run_fused<k_conv2d_channels, true>},
-                                {"rows", nullptr, run_fused<k_conv2d_rows, false>}};
+bool is_bf16(const Call& c) { return c.in[0].dtype == DType::bf16; }
+bool is_float(const Call& c) { return !is_bf16(c); }
+
+/** bfloat16: both factors are widened, and the first kernel of the list that takes float32 goes on. */
+template <const Kernel* List, int Count>
+void run_widened(const Call& given) {
+  View* const in = scratch_array<View>(given.ctx, given.n_in);
+  for (int i = 0; i < given.n_in; ++i) in[i] = given.in[i].dtype == DType::bf16 ? widened(given, given.in[i]) : given.in[i];
+  Call wide = given;
+  wide.in = in;
+  for (int k = 0; k < Count; ++k)
+    if (List[k].fits(wide)) return List[k].run(wide);
+}
+
+extern const Kernel kernels_conv2d[4];
+const Kernel kernels_conv2d[4] = {{"widened", is_bf16, run_widened<kernels_conv2d, 4>},
+                                  {"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
+                                  {"channels", conv2d_fits_channels, k_conv2d_channels},
+                                  {"rows", is_float, k_conv2d_rows}};
+extern const Kernel kernels_fused[4];
+const Kernel kernels_fused[4] = {{"widened", is_bf16, run_widened<kernels_fused, 4>},
+                                 {"depthwise", conv2d_is_depthwise, run_fused<k_conv2d_depthwise, false>},
+                                 {"channels", conv2d_fits_channels, run_fused<k_conv2d_channels, true>},
+                                 {"rows", is_float, run_fused<k_conv2d_rows, false>}};
 const Kernel kernels_pack[] = {{"panels", nullptr, k_pack_ahead}};
-const Kernel kernels_transpose[] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
-                                    {"channels", transpose_fits_channels, k_transpose_channels},
-                                    {"rows", nullptr, k_transpose_rows}};
-const Kernel kernels_weight_gradient[] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
-                                          {"channels", weight_fits_channels, k_weight_channels},
-                                          {"dots", nullptr, k_weight_dots}};
+extern const Kernel kernels_transpose[4];
+const Kernel kernels_transpose[4] = {{"widened", is_bf16, run_widened<kernels_transpose, 4>},
+                                     {"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
+                                     {"channels", transpose_fits_channels, k_transpose_channels},
+                                     {"rows", is_float, k_transpose_rows}};
+extern const Kernel kernels_weight_gradient[4];
+const Kernel kernels_weight_gradient[4] = {{"widened", is_bf16, run_widened<kernels_weight_gradient, 4>},
+                                           {"depthwise", weight_is_depthwise, k_weight_depthwise},
+                                           {"channels", weight_fits_channels, k_weight_channels},
+                                           {"dots", is_float, k_weight_dots}};
 
 }  // namespace
 

@@ -3,20 +3,13 @@
 #include "cpu/bfloat16.h"
 #include "cpu/elementwise.h"
 #include "cpu/families.h"
+#include "cpu/stored.h"
 #include "cpu/tiles.h"
 #include "math/cast.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
-
-/** Every dtype that can be stored. */
-template <class F>
-ATHANOR_HOST_INLINE bool with_stored(DType t, const F& f) {
-  if (t != DType::bf16) return with_all(t, f);
-  f(Tag<BFloat16>{});
-  return true;
-}
 
 template <class To>
 struct CastTo {

@@ -1,9 +1,10 @@
-// The cells of the recurrent layers: what one block of a step makes of its products, forward and backward, in one pass.
+// The cells of the recurrent layers: what one block of a step makes of its products, forward and backward, in one pass;
+// the formulas are in math/cells.h.
 // LSTM: 5 exponentials and about 30 FLOPs a unit forward, 1 and about 35 backward; GRU 3 and 20, 0 and 25. Every array
 // is read or written once.
 #pragma once
 #include "cpu/recurrent.h"
-#include "math/functions.h"
+#include "math/cells.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -25,10 +26,7 @@ struct PlainCell {
     const T* const p = r.products;
     const int n = r.n;
 #pragma omp simd
-    for (int u = 0; u < n; ++u) {
-      const T v = x[u] + p[u];
-      h[u] = Relu ? (v < 0 ? T(0) : v) : m::tanh(v);
-    }
+    for (int u = 0; u < n; ++u) h[u] = m::plain_cell<Relu>(x[u] + p[u]);
   }
   /** d: the gradient of what was activated. */
   template <class T>
@@ -36,14 +34,10 @@ struct PlainCell {
     const T* const p = r.products;
     const int n = r.n;
 #pragma omp simd
-    for (int u = 0; u < n; ++u) {
-      const T dh = g[u] + p[u];
-      d[u] = Relu ? (h[u] > 0 ? dh : T(0)) : dh * m::tanh_slope(h[u]);
-    }
+    for (int u = 0; u < n; ++u) d[u] = m::plain_cell_back<Relu>(g[u] + p[u], h[u]);
   }
 };
 
-/** i, f, o = sigmoid, g = tanh of x + W h; c = f c' + i g; h = o tanh(c). */
 struct LstmCell {
   template <class T>
   static void forward(const CellRow<T>& r, const T* x, const T* before, T* gates, T* c, T* h) {
@@ -52,12 +46,10 @@ struct LstmCell {
     const int n = r.n;
 #pragma omp simd
     for (int u = 0; u < n; ++u) {
-      const T i = m::sigmoid(x[u] + pi[u]), f = m::sigmoid(x[u + H] + pf[u]);
-      const T g = m::tanh(x[u + 2 * H] + pg[u]), o = m::sigmoid(x[u + 3 * H] + po[u]);
-      gates[u] = i, gates[u + H] = f, gates[u + 2 * H] = g, gates[u + 3 * H] = o;
-      const T cell = f * before[u] + i * g;
-      c[u] = cell;
-      h[u] = o * m::tanh(cell);
+      const auto y =
+          m::lstm_cell(x[u] + pi[u], x[u + H] + pf[u], x[u + 2 * H] + pg[u], x[u + 3 * H] + po[u], before[u]);
+      gates[u] = y.i, gates[u + H] = y.f, gates[u + 2 * H] = y.g, gates[u + 3 * H] = y.o;
+      c[u] = y.c, h[u] = y.h;
     }
   }
 
@@ -76,19 +68,15 @@ struct LstmCell {
     const int n = r.n;
 #pragma omp simd
     for (int u = 0; u < n; ++u) {
-      const T i = a.gates[u], f = a.gates[u + H], g = a.gates[u + 2 * H], o = a.gates[u + 3 * H];
-      const T t = m::tanh(a.cell[u]), dh = a.g_out[u] + p[u];
-      const T dc = carry[u] + a.g_cell[u] + dh * o * m::tanh_slope(t);
-      d[u] = (dc * g + a.g_gates[u]) * i * (1 - i);
-      d[u + H] = (dc * a.before[u] + a.g_gates[u + H]) * f * (1 - f);
-      d[u + 2 * H] = (dc * i + a.g_gates[u + 2 * H]) * m::tanh_slope(g);
-      d[u + 3 * H] = (dh * t + a.g_gates[u + 3 * H]) * o * (1 - o);
-      carry[u] = dc * f;
+      const m::LstmUnit<T> y = {a.gates[u], a.gates[u + H], a.gates[u + 2 * H], a.gates[u + 3 * H], a.cell[u], T(0)};
+      const m::LstmUnit<T> g = {a.g_gates[u], a.g_gates[u + H], a.g_gates[u + 2 * H], a.g_gates[u + 3 * H], T(0), T(0)};
+      const auto s = m::lstm_cell_back(y, a.before[u], a.g_out[u] + p[u], carry[u] + a.g_cell[u], g);
+      d[u] = s.i, d[u + H] = s.f, d[u + 2 * H] = s.g, d[u + 3 * H] = s.o;
+      carry[u] = s.before;
     }
   }
 };
 
-/** r, z = sigmoid(x + W h + b); q = W h + b and n = tanh(x + r q) of the third gate; h = (1 - z) n + z h'. */
 struct GruCell {
   template <class T>
   static void forward(const CellRow<T>& row, const T* x, const T* bias, const T* before, T* gates, T* h) {
@@ -97,10 +85,10 @@ struct GruCell {
     const int count = row.n;
 #pragma omp simd
     for (int u = 0; u < count; ++u) {
-      const T r = m::sigmoid(x[u] + (pr[u] + bias[u])), z = m::sigmoid(x[u + H] + (pz[u] + bias[u + H]));
-      const T q = pn[u] + bias[u + 2 * H], n = m::tanh(x[u + 2 * H] + r * q);
-      gates[u] = r, gates[u + H] = z, gates[u + 2 * H] = n, gates[u + 3 * H] = q;
-      h[u] = n + z * (before[u] - n);
+      const auto y = m::gru_cell(x[u] + (pr[u] + bias[u]), x[u + H] + (pz[u] + bias[u + H]), x[u + 2 * H],
+                                 pn[u] + bias[u + 2 * H], before[u]);
+      gates[u] = y.r, gates[u + H] = y.z, gates[u + 2 * H] = y.n, gates[u + 3 * H] = y.q;
+      h[u] = y.h;
     }
   }
 
@@ -118,14 +106,12 @@ struct GruCell {
     const int count = row.n;
 #pragma omp simd
     for (int u = 0; u < count; ++u) {
-      const T r = a.gates[u], z = a.gates[u + H], n = a.gates[u + 2 * H], q = a.gates[u + 3 * H];
-      const T dh = carry[u] + a.g_out[u] + p[u];
-      const T dn = (dh * (1 - z) + a.g_gates[u + 2 * H]) * m::tanh_slope(n);
-      const T dr = (dn * q + a.g_gates[u]) * r * (1 - r);
-      const T dz = (dh * (a.before[u] - n) + a.g_gates[u + H]) * z * (1 - z);
-      dx[u] = dr, dx[u + H] = dz, dx[u + 2 * H] = dn;
-      dp[u] = dr, dp[u + H] = dz, dp[u + 2 * H] = dn * r + a.g_gates[u + 3 * H];
-      carry[u] = dh * z;
+      const m::GruUnit<T> y = {a.gates[u], a.gates[u + H], a.gates[u + 2 * H], a.gates[u + 3 * H], T(0)};
+      const m::GruUnit<T> g = {a.g_gates[u], a.g_gates[u + H], a.g_gates[u + 2 * H], a.g_gates[u + 3 * H], T(0)};
+      const auto s = m::gru_cell_back(y, a.before[u], carry[u] + a.g_out[u] + p[u], g);
+      dx[u] = s.r, dx[u + H] = s.z, dx[u + 2 * H] = s.n;
+      dp[u] = s.r, dp[u + H] = s.z, dp[u + 2 * H] = s.q;
+      carry[u] = s.before;
     }
   }
 };

@@ -1,13 +1,18 @@
-// conv2d, its transpose (the gradient of its input) and the gradient of its weight, for images [N, C, H, W] and weights
-// [O, C / groups, kh, kw]; attrs: stride, padding before the first row and column, and dilation, each by rows and by
-// columns, then groups. What is padded behind the last row follows from the output's size.
+// conv2d (alone, or with a residual and relu), its transpose (the gradient of its input) and the gradient of its
+// weight, for images [N, C, H, W] and weights [O, C / groups, kh, kw]; attrs: stride, padding before the first row and
+// column, and dilation, each by rows and by columns, then groups. What is padded behind the last row follows from the
+// output's size.
 //
-// Each is a product of matrices by the main loop of gemm_simt.h, whose factors are read from where the images lie: no
-// copy of the patches is made. Forward, a row is an output channel, a column a place of an output image, and the depth
-// runs over the input channels and taps; the transpose is the same with another way from places to places; of the
-// weight's gradient the depth runs over all places. 2 FLOPs for each product; a tile of 64 reads each number of an
-// image 64 times less often than it is used.
+// Each is a product of matrices whose factors are read from where the images lie: no copy of the patches is made.
+// Forward, a row is a place of an output image, a column an output channel, and the depth runs over the input channels
+// and taps; the transpose is the same for each remainder of the output's places by the stride (conv.h); of the weight's
+// gradient the depth runs over all places. Here are the exact ones, by the loop of gemm_simt.h; conv_mma.cu has those
+// on tensor cores. 2 FLOPs for each product; a tile of 64 reads each number of an image 64 times less often than it is
+// used.
+#include "cuda/conv.h"
+
 #include "cpu/dtypes.h"
+#include "cuda/dense.h"
 #include "cuda/families.h"
 #include "cuda/gemm_simt.h"
 
@@ -15,313 +20,226 @@ namespace athanor {
 namespace cuda {
 namespace {
 
-/** A number as (a, b, c), c fastest. */
-struct Triple {
-  uint32_t a, b, c;
-};
-struct Split {
-  FastDivide by_b, by_c;
-  Split(int64_t b, int64_t c) : by_b(static_cast<uint32_t>(b)), by_c(static_cast<uint32_t>(c)) {}
-  ATHANOR_INLINE_MEMBER Triple of(uint32_t i) const {
-    const uint32_t above = by_c.quotient(i), a = by_b.quotient(above);
-    return {a, above - a * by_b.divisor, i - above * by_c.divisor};
-  }
-};
-
-/** Images [N, C, H, W] of any layout. */
-template <class T>
-struct Images {
-  T* data;
-  int64_t n, c, h, w;  // steps
-  int64_t height, width;
-  explicit Images(const View& v)
-      : data(v.as<T>()),
-        n(v.strides[0]),
-        c(v.strides[1]),
-        h(v.strides[2]),
-        w(v.strides[3]),
-        height(v.shape[2]),
-        width(v.shape[3]) {}
-};
-
-/** Which place of an image tap r, s of an output's place reads: of a convolution, or of its transpose. */
-struct Sweep {
-  int64_t stride[2], padding[2], dilation[2];
-  int64_t groups;
-  explicit Sweep(const Call& c) {
-    for (int d = 0; d < 2; ++d) {
-      stride[d] = static_cast<int64_t>(c.attrs[d]);
-      padding[d] = static_cast<int64_t>(c.attrs[2 + d]);
-      dilation[d] = static_cast<int64_t>(c.attrs[4 + d]);
-    }
-    groups = static_cast<int64_t>(c.attrs[6]);
-  }
-  /** -1 where it is padding, or between the places of a transpose. */
-  template <bool Transposed>
-  ATHANOR_INLINE_MEMBER int64_t place(int d, int64_t out, int64_t tap, int64_t size) const {
-    if (!Transposed) {
-      const int64_t in = out * stride[d] - padding[d] + tap * dilation[d];
-      return in >= 0 && in < size ? in : -1;
-    }
-    const int64_t scaled = out + padding[d] - tap * dilation[d], in = scaled / stride[d];
-    return scaled >= 0 && in < size && in * stride[d] == scaled ? in : -1;
-  }
-};
-
-/** Rows: an output channel's weights over input channels and taps. at[1] is the group. */
-template <class T>
-struct WeightFactor {
-  using Number = T;
-  static constexpr bool along_depth = true;
-  const T* data;
-  int64_t rows, depth;
-  int64_t group, row, channel, r, s;  // steps
-  Split taps;
-
-  struct Line {
-    const T* first;
-  };
-  __device__ __forceinline__ WeightFactor of_product(const int64_t (&at)[3]) const {
-    WeightFactor moved = *this;
-    moved.data += at[1] * group;
-    return moved;
-  }
-  __device__ __forceinline__ Line line(int64_t i) const { return {i < rows ? data + i * row : nullptr}; }
-  __device__ __forceinline__ T number(const Line& l, int64_t, int64_t d) const {
-    if (l.first == nullptr || d >= depth) return T(0);
-    const Triple t = taps.of(static_cast<uint32_t>(d));
-    return l.first[t.a * channel + t.b * r + t.c * s];
-  }
-};
-
-/** Columns: what the places of an output read of the image, over input channels and taps. */
-template <class T, bool Transposed>
+/** Rows: what the places of an output read of the image, over input channels and taps. */
+template <class T, class Stored>
 struct PatchFactor {
   using Number = T;
   static constexpr bool along_depth = false;
-  Images<const T> x;
-  Sweep sweep;
+  Images<const Stored> x;
+  Reach reach;
   Split places, taps;
-  int64_t columns, depth, group;  // from group to group of x
+  int64_t lines, depth;
 
   struct Line {
-    const T* image;
-    int64_t y, x;
+    const Stored* image;
+    int y, x;
   };
-  __device__ __forceinline__ PatchFactor of_product(const int64_t (&at)[3]) const {
+  __device__ __forceinline__ PatchFactor of_product(const Origin& o) const {
     PatchFactor moved = *this;
-    moved.x.data += at[1] * group;
+    moved.x.data += o.at[1];
     return moved;
   }
-  __device__ __forceinline__ Line line(int64_t j) const {
-    if (j >= columns) return {nullptr, 0, 0};
-    const Triple p = places.of(static_cast<uint32_t>(j));
-    return {x.data + p.a * x.n, p.b, p.c};
+  __device__ __forceinline__ Line line(int64_t i) const {
+    if (i >= lines) return {nullptr, 0, 0};
+    const Triple p = places.of(static_cast<uint32_t>(i));
+    return {x.data + p.a * x.n, reach.place(0, p.b), reach.place(1, p.c)};
   }
   __device__ __forceinline__ T number(const Line& l, int64_t, int64_t d) const {
     if (l.image == nullptr || d >= depth) return T(0);
     const Triple t = taps.of(static_cast<uint32_t>(d));
-    const int64_t y = sweep.place<Transposed>(0, l.y, t.b, x.height), z = sweep.place<Transposed>(1, l.x, t.c, x.width);
-    return y < 0 || z < 0 ? T(0) : l.image[t.a * x.c + y * x.h + z * x.w];
+    const int y = l.y + reach.tap(0, t.b), z = l.x + reach.tap(1, t.c);
+    return reach.inside(y, z) ? m::Cast<T, Stored>::of(l.image[t.a * x.c + y * x.h + z * x.w]) : T(0);
   }
 };
 
-template <class T>
-struct ImageResult {
-  Images<T> out;
-  Split places;
-  int64_t rows, columns;
-  const T* bias;
-  int64_t bias_step;
-  __device__ __forceinline__ void put(int64_t i, int64_t j, T sum, const int64_t (&at)[3]) const {
-    if (i >= rows || j >= columns) return;
-    const int64_t channel = at[1] * rows + i;
-    const Triple p = places.of(static_cast<uint32_t>(j));
-    if (bias != nullptr) sum += bias[channel * bias_step];
-    out.data[p.a * out.n + channel * out.c + p.b * out.h + p.c * out.w] = sum;
+/** Columns: an output channel's weights over input channels and taps. */
+template <class T, class Stored>
+struct WeightFactor {
+  using Number = T;
+  static constexpr bool along_depth = true;
+  const Stored* data;
+  int64_t lines, depth;
+  int64_t line_step, channel, r, s;  // steps
+  Split taps;
+
+  struct Line {
+    const Stored* first;
+  };
+  __device__ __forceinline__ WeightFactor of_product(const Origin& o) const {
+    WeightFactor moved = *this;
+    moved.data += o.at[2];
+    return moved;
+  }
+  __device__ __forceinline__ Line line(int64_t i) const { return {i < lines ? data + i * line_step : nullptr}; }
+  __device__ __forceinline__ T number(const Line& l, int64_t, int64_t d) const {
+    if (l.first == nullptr || d >= depth) return T(0);
+    const Triple t = taps.of(static_cast<uint32_t>(d));
+    return m::Cast<T, Stored>::of(l.first[t.a * channel + t.b * r + t.c * s]);
   }
 };
 
-/** A batch that is the groups of a convolution: at[1] is the group's number. */
-Batch groups_of(int64_t groups) {
-  Batch batch{};
-  batch.ndim = 1;
-  batch.count = static_cast<uint32_t>(groups);
-  batch.sizes[0] = FastDivide(static_cast<uint32_t>(groups));
-  batch.strides[1][0] = 1;
-  return batch;
+GemmPlan plan_of(const Call& c, int64_t m, int64_t n, int64_t k, int64_t groups) {
+  return choose_gemm({m, n, k, groups, Arithmetic::wide, context_of(c).multiprocessors});
 }
 
 template <class T, class A, class B, class R>
-void run_product(const Call& c, int64_t m, int64_t n, int64_t k, int64_t groups, const A& a, const B& b, const R& out) {
-  if (m == 0 || n == 0) return;
-  constexpr int64_t most = int64_t{1} << 31;
-  if (n >= most || k >= most) {
-    c.ctx->fail(c.ctx, "2^31 places or more in one convolution");
-    return;
-  }
+void run_product(const Call& c, int64_t m, int64_t n, int64_t k, const Batch& groups, const A& a, const B& b,
+                 const R& out) {
   constexpr int tile = 64, depth = sizeof(T) == 8 ? 8 : 16;
-  const dim3 grid(static_cast<unsigned>(ceil_div(n, tile)), static_cast<unsigned>(ceil_div(m, tile)),
-                  static_cast<unsigned>(min_of<int64_t>(groups, 65535)));
-  launch(c, gemm_simt<tile, depth, B, A, R>, grid, dim3(kSimtThreads), 0, k, b, a, out, groups_of(groups));
+  const GemmPlan plan = plan_of(c, m, n, k, groups.count);
+  const auto work = work_of<T>(c, plan, m, n, k, groups);
+  launch(c, gemm_simt<tile, depth, A, B, R>, grid_of(plan, work), dim3(kSimtThreads), 0, work, a, b, out);
+  add_parts(c, work, out);
 }
 
-/** put(i, j) as (j, i): places are what there are most of, and take the grid's long side. */
-template <class R>
-struct Turned : R {
-  explicit Turned(const R& r) : R(r) {}
-  template <class T>
-  __device__ __forceinline__ void put(int64_t j, int64_t i, T sum, const int64_t (&at)[3]) const {
-    R::put(i, j, sum, at);
-  }
-};
-
-template <class T, bool Transposed>
-void convolve(const Call& c) {
+/** T: in which numbers are multiplied and added; Stored: as which x and weight are stored. */
+template <class T, class Stored>
+void convolve(const Call& c, bool transposed) {
   const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
-  const Sweep sweep(c);
-  const int64_t kh = w.shape[2], kw = w.shape[3], out_channels = out.shape[1] / sweep.groups;
-  const int64_t in_channels = x.shape[1] / sweep.groups;
-  const int64_t n = out.shape[0] * out.shape[2] * out.shape[3], k = in_channels * kh * kw;
   if (numel(out) == 0) return;
+  const int64_t groups = Sweep(c).groups, channels = x.shape[1] / groups, columns = out.shape[1] / groups;
   // Forward weights are [O, C / groups, ...], a transpose's [C, O / groups, ...].
-  const int row = Transposed ? 1 : 0, channel = 1 - row;
-  const WeightFactor<T> a{w.as<const T>(),
-                          out_channels,
-                          k,
-                          w.strides[0] * (Transposed ? in_channels : out_channels),
-                          w.strides[row],
-                          w.strides[channel],
-                          w.strides[2],
-                          w.strides[3],
-                          Split(kh, kw)};
-  const Split places(out.shape[2], out.shape[3]);
-  const PatchFactor<T, Transposed> b{Images<const T>(x),        sweep, places, Split(kh, kw), n, k,
-                                     in_channels * x.strides[1]};
-  const bool biased = c.n_in > 2;
-  const ImageResult<T> result{Images<T>(out),
-                              places,
-                              out_channels,
-                              n,
-                              biased ? c.in[2].as<const T>() : nullptr,
-                              biased ? c.in[2].strides[0] : 0};
-  run_product<T>(c, out_channels, n, k, sweep.groups, a, b, Turned<ImageResult<T>>(result));
+  const int row = transposed ? 1 : 0, channel = 1 - row;
+  const Batch batch = groups_of(groups, channels * x.strides[1], w.shape[0] / groups * w.strides[0]);
+  each_convolution(c, transposed, [&](const Axis& y, const Axis& z) {
+    const int64_t lines = out.shape[0] * y.places * z.places, depth = channels * y.taps * z.taps;
+    if (!countable(c, lines, depth)) return;
+    const Split taps(y.taps, z.taps);
+    const PatchFactor<T, Stored> a{
+        Images<const Stored>(x), Reach(y, z, x.shape[2], x.shape[3]), Split(y.places, z.places), taps, lines, depth};
+    const WeightFactor<T, Stored> b{w.as<const Stored>() + y.tap_start * w.strides[2] + z.tap_start * w.strides[3],
+                                    columns,
+                                    depth,
+                                    w.strides[row],
+                                    w.strides[channel],
+                                    w.strides[2] * y.tap_every,
+                                    w.strides[3] * z.tap_every,
+                                    taps};
+    run_product<T>(c, lines, columns, depth, batch, a, b, image_result<T>(c, y, z, columns));
+  });
 }
 
 // ---- the gradient of the weight
 
 /** Rows: what arrives at an output channel, over all places of all images. */
-template <class T>
+template <class T, class Stored>
 struct ChannelFactor {
   using Number = T;
   static constexpr bool along_depth = true;
-  Images<const T> g;
+  Images<const Stored> g;
   Split places;
-  int64_t rows, depth, group;
+  int64_t lines, depth;
 
   struct Line {
-    const T* first;
+    const Stored* first;
   };
-  __device__ __forceinline__ ChannelFactor of_product(const int64_t (&at)[3]) const {
+  __device__ __forceinline__ ChannelFactor of_product(const Origin& o) const {
     ChannelFactor moved = *this;
-    moved.g.data += at[1] * group;
+    moved.g.data += o.at[1];
     return moved;
   }
-  __device__ __forceinline__ Line line(int64_t i) const { return {i < rows ? g.data + i * g.c : nullptr}; }
+  __device__ __forceinline__ Line line(int64_t i) const { return {i < lines ? g.data + i * g.c : nullptr}; }
   __device__ __forceinline__ T number(const Line& l, int64_t, int64_t d) const {
     if (l.first == nullptr || d >= depth) return T(0);
     const Triple p = places.of(static_cast<uint32_t>(d));
-    return l.first[p.a * g.n + p.b * g.h + p.c * g.w];
+    return m::Cast<T, Stored>::of(l.first[p.a * g.n + p.b * g.h + p.c * g.w]);
   }
 };
 
 /** Columns: what a tap of an input channel reads, over all places of all images. */
-template <class T>
+template <class T, class Stored>
 struct TapFactor {
   using Number = T;
   static constexpr bool along_depth = true;
-  Images<const T> x;
-  Sweep sweep;
+  Images<const Stored> x;
+  Reach reach;
   Split places, taps;
-  int64_t columns, depth, group;
+  int64_t lines, depth;
 
   struct Line {
-    const T* first;
-    int64_t r, s;
+    const Stored* first;
+    int r, s;
   };
-  __device__ __forceinline__ TapFactor of_product(const int64_t (&at)[3]) const {
+  __device__ __forceinline__ TapFactor of_product(const Origin& o) const {
     TapFactor moved = *this;
-    moved.x.data += at[1] * group;
+    moved.x.data += o.at[2];
     return moved;
   }
   __device__ __forceinline__ Line line(int64_t j) const {
-    if (j >= columns) return {nullptr, 0, 0};
+    if (j >= lines) return {nullptr, 0, 0};
     const Triple t = taps.of(static_cast<uint32_t>(j));
-    return {x.data + t.a * x.c, t.b, t.c};
+    return {x.data + t.c * x.c, reach.tap(0, t.a), reach.tap(1, t.b)};
   }
   __device__ __forceinline__ T number(const Line& l, int64_t, int64_t d) const {
     if (l.first == nullptr || d >= depth) return T(0);
     const Triple p = places.of(static_cast<uint32_t>(d));
-    const int64_t y = sweep.place<false>(0, p.b, l.r, x.height), z = sweep.place<false>(1, p.c, l.s, x.width);
-    return y < 0 || z < 0 ? T(0) : l.first[p.a * x.n + y * x.h + z * x.w];
-  }
-};
-
-template <class T>
-struct WeightResult {
-  T* data;
-  int64_t group, row, channel, r, s;
-  Split taps;
-  int64_t rows, columns;
-  __device__ __forceinline__ void put(int64_t i, int64_t j, T sum, const int64_t (&at)[3]) const {
-    if (i >= rows || j >= columns) return;
-    const Triple t = taps.of(static_cast<uint32_t>(j));
-    data[at[1] * group + i * row + t.a * channel + t.b * r + t.c * s] = sum;
+    const int y = reach.place(0, p.b) + l.r, z = reach.place(1, p.c) + l.s;
+    return reach.inside(y, z) ? m::Cast<T, Stored>::of(l.first[p.a * x.n + y * x.h + z * x.w]) : T(0);
   }
 };
 
 // in: x [N, C, H, W], g [N, O, OH, OW]
-template <class T>
+template <class T, class Stored>
 void weight_gradient(const Call& c) {
   const View &x = c.in[0], &g = c.in[1], &out = c.out[0];
-  const Sweep sweep(c);
-  const int64_t kh = out.shape[2], kw = out.shape[3], rows = out.shape[0] / sweep.groups, channels = out.shape[1];
-  const int64_t n = channels * kh * kw, k = g.shape[0] * g.shape[2] * g.shape[3];
   if (numel(out) == 0) return;
-  const Split places(max_of<int64_t>(1, g.shape[2]), max_of<int64_t>(1, g.shape[3])), taps(kh, kw);
-  const ChannelFactor<T> a{Images<const T>(g), places, rows, k, rows * g.strides[1]};
-  const TapFactor<T> b{Images<const T>(x), sweep, places, taps, n, k, channels * x.strides[1]};
-  const WeightResult<T> result{out.as<T>(),
-                               rows * out.strides[0],
-                               out.strides[0],
-                               out.strides[1],
-                               out.strides[2],
-                               out.strides[3],
-                               taps,
-                               rows,
-                               n};
-  run_product<T>(c, rows, n, k, sweep.groups, a, b, Turned<WeightResult<T>>(result));
+  const Sweep s(c);
+  const int64_t kh = out.shape[2], kw = out.shape[3], rows = out.shape[0] / s.groups, channels = out.shape[1];
+  const int64_t columns = channels * kh * kw, depth = g.shape[0] * g.shape[2] * g.shape[3];
+  if (!countable(c, columns, depth)) return;
+  const Axis y = forward_axis(g.shape[2], kh, s.stride[0], s.padding[0], s.dilation[0]);
+  const Axis z = forward_axis(g.shape[3], kw, s.stride[1], s.padding[1], s.dilation[1]);
+  const Split places(g.shape[2], g.shape[3]), taps(kw, channels);
+  const ChannelFactor<T, Stored> a{Images<const Stored>(g), places, rows, depth};
+  const TapFactor<T, Stored> b{
+      Images<const Stored>(x), Reach(y, z, x.shape[2], x.shape[3]), places, taps, columns, depth};
+  const WeightResult<T> result{out.as<T>(),    rows * out.strides[0], out.strides[0], out.strides[1],
+                               out.strides[2], out.strides[3],        taps,           static_cast<uint32_t>(channels)};
+  run_product<T>(c, rows, columns, depth, groups_of(s.groups, rows * g.strides[1], channels * x.strides[1]), a, b,
+                 result);
+}
+
+// ---- the lists
+
+/** body with the types of the sums and of what is stored. */
+template <class F>
+void with_stored_floats(const Call& c, const F& body) {
+  if (c.in[0].dtype == DType::bf16) return body(Tag<float>{}, Tag<BFloat16>{});
+  if (!with_floats(c.in[0].dtype, [&](auto tag) { body(tag, tag); })) refuse_dtype(c, c.in[0].dtype);
 }
 
 template <bool Transposed>
 void run_conv(const Call& c) {
-  const bool known =
-      with_floats(c.in[0].dtype, [&](auto tag) { convolve<typename decltype(tag)::type, Transposed>(c); });
-  if (!known) refuse_dtype(c, c.in[0].dtype);
+  with_stored_floats(c, [&](auto sum, auto stored) {
+    convolve<typename decltype(sum)::type, typename decltype(stored)::type>(c, Transposed);
+  });
 }
-
 void run_weight_gradient(const Call& c) {
-  const bool known = with_floats(c.in[0].dtype, [&](auto tag) { weight_gradient<typename decltype(tag)::type>(c); });
-  if (!known) refuse_dtype(c, c.in[0].dtype);
+  with_stored_floats(c, [&](auto sum, auto stored) {
+    weight_gradient<typename decltype(sum)::type, typename decltype(stored)::type>(c);
+  });
 }
 
-const Kernel kernels_conv2d[] = {{"simt", nullptr, run_conv<false>}};
-const Kernel kernels_convTranspose2d[] = {{"simt", nullptr, run_conv<true>}};
-const Kernel kernels_conv2dWeightGradient[] = {{"simt", nullptr, run_weight_gradient}};
+template <bool Transposed>
+bool fits_sm80(const Call& c) {
+  return conv_fits_mma(c, Transposed);
+}
+template <bool Transposed>
+void run_sm80(const Call& c) {
+  conv_mma(c, Transposed);
+}
+
+const Kernel kernels_conv2dPack[] = {{"empty", nullptr, leave_empty}};
+const Kernel kernels_conv2d[] = {{"sm80", fits_sm80<false>, run_sm80<false>}, {"simt", nullptr, run_conv<false>}};
+const Kernel kernels_convTranspose2d[] = {{"sm80", fits_sm80<true>, run_sm80<true>}, {"simt", nullptr, run_conv<true>}};
+const Kernel kernels_conv2dWeightGradient[] = {{"sm80", weight_gradient_fits_mma, weight_gradient_mma},
+                                               {"simt", nullptr, run_weight_gradient}};
 
 }  // namespace
 
 const OpKernels conv[] = {ATHANOR_OP(conv2d, kernels_conv2d),
+                          ATHANOR_OP(conv2dFused, kernels_conv2d),
+                          ATHANOR_OP(conv2dPack, kernels_conv2dPack),
                           ATHANOR_OP(convTranspose2d, kernels_convTranspose2d),
                           ATHANOR_OP(conv2dWeightGradient, kernels_conv2dWeightGradient),
                           {nullptr, nullptr, 0}};

@@ -1,6 +1,7 @@
 // copy: any layout into any layout, casting on the way; fill: one value everywhere; place: a tensor laid into a filled
 // one; concat: tensors side by side. Each element is read and written once, no FLOP: bound by bandwidth. Dense copies
 // of one dtype go to the driver; the rest are elementwise kernels.
+#include "cpu/stored.h"
 #include "cuda/elementwise.h"
 #include "cuda/families.h"
 #include "math/cast.h"
@@ -18,10 +19,10 @@ struct CastMap : UnaryMap<From, To> {
 };
 
 void copy_cast(const Call& c) {
-  const bool known = with_all(c.in[0].dtype, [&](auto from) {
+  const bool known = with_stored(c.in[0].dtype, [&](auto from) {
     using From = typename decltype(from)::type;
     const bool out_known =
-        with_all(c.out[0].dtype, [&](auto to) { run_elementwise(c, CastMap<typename decltype(to)::type, From>{}); });
+        with_stored(c.out[0].dtype, [&](auto to) { run_elementwise(c, CastMap<typename decltype(to)::type, From>{}); });
     if (!out_known) refuse_dtype(c, c.out[0].dtype);
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
@@ -52,7 +53,7 @@ void copy_strided(const Call& c, const View& to, const View& from) {
 
 // A fill is a copy of one number that the call carries.
 void fill_with(const Call& c, double value) {
-  with_all(c.out[0].dtype, [&](auto tag) {
+  with_stored(c.out[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T number = m::Cast<T, double>::of(value);
     View one = c.out[0];

@@ -9,6 +9,12 @@ namespace cuda {
 #include "cuda/families.def"
 #undef FAMILY
 
+/** Runs the first of an op's kernels that fits, for a family that makes use of another's. */
+inline void run_first(const OpKernels& op, const Call& c) {
+  for (int k = 0; k < op.count; ++k)
+    if (op.kernels[k].fits == nullptr || op.kernels[k].fits(c)) return op.kernels[k].run(c);
+}
+
 }  // namespace cuda
 }  // namespace athanor
 

@@ -1,9 +1,11 @@
-// Products of matrices on a device: the problem, and which kernel takes it. out[m, n] = f(sum over k of a[m, k] b[k, n]
-// + bias[n]), one product or many of one size; any strides.
+// Products of matrices on a device, as all kernels see them: out[m, n] = f(sum over k of a[m, k] b[k, n]), one product
+// or many of one size, each perhaps with its depth in parts. A kernel has two factors and a result, which know how
+// numbers lie in memory; what the families gemm_simt.h and gemm_sm80.h have in common is here, and which of them takes
+// a product, with what tile, is said in gemm_plan.h.
 #pragma once
-#include "cpu/products.h"
+#include "cuda/each.h"
 #include "cuda/fast_divide.h"
-#include "cuda/runtime.h"
+#include "cuda/gemm_plan.h"
 #include "math/functions.h"
 
 namespace athanor {
@@ -23,67 +25,128 @@ __device__ __forceinline__ T finish_with([[maybe_unused]] int finish, T x) {
   return x;
 }
 
-/** Where product number i begins in out, a and b. */
+/** A product of a batch: its number, and where it begins in out, a and b. */
+struct Origin {
+  uint32_t product;
+  int64_t at[3];
+};
+
+/** Many products of one size: a walk over the leading dimensions. */
 struct Batch {
   int ndim;
   uint32_t count;
   FastDivide sizes[kMaxDims];
   int64_t strides[3][kMaxDims];
 
-  ATHANOR_INLINE_MEMBER void locate(uint32_t i, int64_t (&at)[3]) const {
-    for (int k = 0; k < 3; ++k) at[k] = 0;
+  ATHANOR_INLINE_MEMBER Origin locate(uint32_t product) const {
+    Origin o{product, {0, 0, 0}};
+    uint32_t rest = product;
     for (int d = ndim - 1; d >= 0; --d) {
-      const uint32_t above = sizes[d].quotient(i), index = i - above * sizes[d].divisor;
-      for (int k = 0; k < 3; ++k) at[k] += index * strides[k][d];
-      i = above;
+      const uint32_t above = sizes[d].quotient(rest), index = rest - above * sizes[d].divisor;
+      for (int k = 0; k < 3; ++k) o.at[k] += index * strides[k][d];
+      rest = above;
     }
+    return o;
   }
 };
 
-/** An argument of the kernels: element types In and Out. */
-template <class In, class Out>
-struct Gemm {
-  int64_t m, n, k;
-  const In *a, *b;
-  int64_t a_row, a_step;  // from row to row, and within a row
-  int64_t b_row, b_step;
-  Out* out;
-  int64_t out_row, out_step;
-  const Out* bias;  // one number a column, or null
+/** What a kernel with sums of type T is told beside its factors and its result. */
+template <class T>
+struct Work {
+  int64_t m, n, depth;
+  Batch batch;
+  uint32_t parts;      // of the depth
+  int64_t part_depth;  // of each but the last
+  T* sums;             // [part][product][m][n] where there are several, and add_parts adds them up
+
+  ATHANOR_INLINE_MEMBER uint32_t items() const { return batch.count * parts; }
+
+  /** The sum of a part for row i and column j: to the result, or to where parts wait for each other. */
+  template <class R>
+  __device__ __forceinline__ void put(const R& out, int64_t i, int64_t j, T sum, const Origin& o, uint32_t part) const {
+    if (i >= m || j >= n) return;
+    if (parts == 1)
+      out.put(i, j, sum, o);
+    else
+      sums[((static_cast<int64_t>(part) * batch.count + o.product) * m + i) * n + j] = sum;
+  }
+};
+
+/** Adds up the parts of a number of the result in their order, so that it is the same every time. */
+template <class T, class R>
+struct AddParts {
+  Work<T> work;
+  R out;
+  FastDivide by_n, by_m;
+
+  __device__ void operator()(uint32_t i) const {
+    const uint32_t line = by_n.quotient(i), product = by_m.quotient(line);
+    const int64_t step = static_cast<int64_t>(work.batch.count) * work.m * work.n;
+    T sum = work.sums[i];
+    for (uint32_t part = 1; part < work.parts; ++part) sum = m::add(sum, work.sums[part * step + i]);
+    out.put(line - product * by_m.divisor, i - line * by_n.divisor, sum, work.batch.locate(product));
+  }
+};
+
+/** The work of a plan, with room for the sums of its parts. */
+template <class T>
+Work<T> work_of(const Call& c, const GemmPlan& plan, int64_t m, int64_t n, int64_t k, const Batch& batch) {
+  T* const sums = plan.parts > 1 ? scratch_array<T>(c, m * n * batch.count * plan.parts) : nullptr;
+  return {m, n, k, batch, static_cast<uint32_t>(plan.parts), plan.part_depth, sums};
+}
+
+/** Blocks: a tile each, and products and parts side by side as far as a grid goes; kernels go on with what is beyond.
+ */
+template <class T>
+dim3 grid_of(const GemmPlan& plan, const Work<T>& work) {
+  constexpr uint32_t most = 65535;
+  return dim3(static_cast<unsigned>(ceil_div(work.m, plan.tile_m) * ceil_div(work.n, plan.tile_n)), 1,
+              min_of(work.items(), most));
+}
+
+/** To be called behind the kernel. */
+template <class T, class R>
+void add_parts(const Call& c, const Work<T>& work, const R& out) {
+  if (work.parts == 1) return;
+  for_each_number(
+      c, work.batch.count * work.m * work.n,
+      AddParts<T, R>{work, out, FastDivide(static_cast<uint32_t>(work.n)), FastDivide(static_cast<uint32_t>(work.m))});
+}
+
+/**
+ * The result of an ordinary product. A result R has put(i, j, sum, origin) for rows and columns that exist, and
+ * by_rows(): whether neighbouring rows, not columns, should be put by neighbouring threads.
+ */
+template <class T>
+struct StridedResult {
+  T* data;
+  int64_t row, step;
+  const T* bias;  // one number a column, or null
   int64_t bias_step;
   int finish;
-  Batch batch;
+
+  ATHANOR_INLINE_MEMBER bool by_rows() const { return row == 1 && step != 1; }
+
+  __device__ __forceinline__ void put(int64_t i, int64_t j, T sum, const Origin& o) const {
+    if (bias != nullptr) sum = m::add(sum, bias[j * bias_step]);
+    data[o.at[0] + i * row + j * step] = finish_with(finish, sum);
+  }
 };
 
-// ---- the choice: a pure function of the problem
-
-enum class GemmFamily {
-  simt,  // multiply-adds of the ordinary units: exact, any type
-  sm80,  // tensor cores by mma.sync: tf32 or bf16 factors, float32 sums
-  // The place of sm90 (TMA, wgmma) is before sm80, for what it can describe.
+/** Row and column of a tile. */
+struct TilePlace {
+  uint32_t row, column;
 };
 
-/** What the choice depends on. */
-struct GemmShape {
-  int64_t m, n, k, count;
-  bool a_along_k, b_along_n;  // whether the step along that dimension is 1: else it is the other one, or neither
-  bool tensor_cores;          // factors may be rounded to what tensor cores take
-  int multiprocessors;
-};
-
-/** Rows and columns of a block's tile. */
-struct GemmPlan {
-  GemmFamily family;
-  int tile_m, tile_n;
-};
-
-inline GemmPlan choose_gemm(const GemmShape& s) {
-  const auto blocks = [&](int tile) { return ceil_div(s.m, tile) * ceil_div(s.n, tile) * s.count; };
-  // The largest tile reads each factor least often; a smaller one is better where too few large ones fill the device.
-  const int tile = blocks(128) >= s.multiprocessors ? 128 : 64;
-  // A tensor core's product is 16 x 8: less than a tile of it wastes most of them.
-  if (s.tensor_cores && s.m >= 16 && s.n >= 16) return {GemmFamily::sm80, tile, tile};
-  return {GemmFamily::simt, tile, tile};
+/**
+ * The tile of block number i, of rows x columns tiles. Blocks that run at the same time have neighbouring numbers; in
+ * bands of eight rows they share what they read: 128 of them read 8 + 16 panels of the factors, not 1 + 128.
+ */
+ATHANOR_ALWAYS_INLINE TilePlace tile_of(uint32_t i, uint32_t rows, uint32_t columns) {
+  constexpr uint32_t band = 8;
+  const uint32_t above = i / (band * columns) * band, within = i - above * columns;
+  const uint32_t height = rows - above < band ? rows - above : band;
+  return {above + within % height, within / height};
 }
 
 }  // namespace cuda

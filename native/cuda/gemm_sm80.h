@@ -1,186 +1,180 @@
 // Products on tensor cores by mma.sync, from sm_80 on: factors in tf32 (rounded from float32 on their way to the
-// registers) or bf16, sums in float32. A block of eight warps computes a tile of Tile x Tile, each warp a quarter by a
-// half of it, from a ring of slices that cp.async fills while older ones are multiplied. Slices lie in shared memory as
-// the factor does in global memory, along the depth or across it, with rows padded so that a warp's reads touch every
-// bank once. 2 m n k FLOPs; on Hopper mma.sync reaches at most some 62 to 65 % of what wgmma does.
-//
-// A factor with a unit step whose rows begin at multiples of 16 bytes is copied 16 bytes at a time; any other one
-// number at a time (float32), which is slower but needs no copy of the factor.
+// registers) or bf16, sums in float32. A block of eight warps computes a tile, each warp a part of it, from a ring of
+// slices that cp.async fills while older ones are multiplied; mma_slice.h says how they lie and are read. The same loop
+// multiplies matrices and convolves: factors differ in where they find a chunk of 16 bytes. 2 m n k FLOPs; the factors
+// are read n / N and m / M times, mostly from the second-level cache: 43 multiply-adds of bf16 a byte for a tile of
+// 128 x 256. On Hopper mma.sync reaches at most some 62 to 65 % of what wgmma does.
 #pragma once
 #include "cuda/gemm.h"
-#include "cuda/ptx.h"
+#include "cuda/mma_slice.h"
 
 namespace athanor {
 namespace cuda {
 
-constexpr int kMmaThreads = 256;
-constexpr int kMmaStages = 3;
+// Slices of 128 + 256 lines are 24 KiB; four of them stay below the 99 KiB that a block may have on every chip.
+constexpr int kMmaStages = 4;
 
-/** A bfloat16, as bits. */
-struct BFloat16 {
-  uint16_t bits;
+/** A block's tile, and the warps that share it. */
+template <int M_, int N_, int WarpsM, int WarpsN>
+struct MmaTile {
+  static constexpr int M = M_, N = N_;
+  static constexpr int warps_n = WarpsN;
+  static constexpr int warp_m = M / WarpsM, warp_n = N / WarpsN;
+  static_assert(WarpsM * WarpsN * kWarp == kMmaThreads, "all warps of a block take part");
+};
+using MmaTile256 = MmaTile<128, 256, 2, 4>;
+using MmaTile128 = MmaTile<128, 128, 2, 4>;
+using MmaTileNarrow = MmaTile<128, 64, 4, 2>;
+using MmaTile64 = MmaTile<64, 64, 2, 4>;
+
+template <class T, class Tile>
+struct MmaRing {
+  Slice<T, Tile::M> a[kMmaStages];
+  Slice<T, Tile::N> b[kMmaStages];
 };
 
-/** How a factor's slices are copied. */
-enum class Lies {
-  along,   // unit step along the depth, 16 bytes at a time
-  across,  // unit step across it, 16 bytes at a time
-  anyhow,  // number by number; stored as `along`
-};
+/** The fragments of a warp for one step of a slice. */
+template <class T, class Tile, bool AcrossA, bool AcrossB>
+struct MmaStep {
+  static constexpr int rows = Tile::warp_m / 16, pairs = Tile::warp_n / 16;
+  uint32_t a[rows][4], b[pairs][4];
 
-template <class T>
-struct MmaShape;
-template <>
-struct MmaShape<float> {
-  static constexpr int depth = 16, k = 8;  // of a slice, and of one product
-};
-template <>
-struct MmaShape<BFloat16> {
-  static constexpr int depth = 32, k = 16;
-};
-
-/** A slice of a factor in shared memory: `Tile` lines (rows of A, columns of B) of `depth` numbers. */
-template <class T, int Tile, Lies L>
-struct MmaSlice {
-  static constexpr int depth = MmaShape<T>::depth;
-  static constexpr bool across = L == Lies::across;
-  // 16 bytes more a row (along), 32 more (across): then the places that a warp reads together lie in different banks.
-  static constexpr int row =
-      across ? Tile + static_cast<int>(32 / sizeof(T)) : depth + static_cast<int>(16 / sizeof(T));
-  alignas(16) T at[(across ? depth : Tile) * row];
-
-  __device__ __forceinline__ T& number(int line, int d) { return at[across ? d * row + line : line * row + d]; }
-
-  /** Starts the copies of a slice; what lies beyond `lines` or `left` becomes zero. `from` is its first number. */
-  __device__ __forceinline__ void fetch(const T* from, int64_t lines, int64_t line_step, int64_t left,
-                                        int64_t depth_step) {
-    if (L == Lies::anyhow) {
-#pragma unroll 4
-      for (int i = static_cast<int>(threadIdx.x); i < Tile * depth; i += kMmaThreads) {
-        const int l = i / depth, d = i % depth;
-        const bool inside = l < lines && d < left;
-        const T* source = inside ? from + l * line_step + d * depth_step : from;
-        if constexpr (sizeof(T) == 4)
-          copy_async<4>(&number(l, d), source, inside ? 4 : 0);
-        else
-          number(l, d) = inside ? *source : T{};
-      }
-      return;
-    }
-    constexpr int wide = static_cast<int>(16 / sizeof(T));  // numbers of a copy
-    constexpr int chunks = (across ? Tile : depth) / wide;
+  __device__ __forceinline__ void read(Slice<T, Tile::M>& slice_a, Slice<T, Tile::N>& slice_b, int row, int column,
+                                       int step) {
 #pragma unroll
-    for (int i = static_cast<int>(threadIdx.x); i < Tile * depth / wide; i += kMmaThreads) {
-      const int outer = i / chunks, inner = i % chunks * wide;
-      const int l = across ? inner : outer, d = across ? outer : inner;
-      int64_t numbers = across ? (d < left ? lines - l : 0) : (l < lines ? left - d : 0);
-      numbers = numbers < 0 ? 0 : (numbers > wide ? wide : numbers);
-      const T* source = numbers > 0 ? from + l * line_step + d * depth_step : from;
-      copy_async<16>(&number(l, d), source, static_cast<int>(numbers * sizeof(T)));
-    }
+    for (int j = 0; j < pairs; ++j) read_fragments<T, Tile::N, AcrossB, false>(b[j], slice_b, column + j * 16, step);
+#pragma unroll
+    for (int i = 0; i < rows; ++i) read_fragments<T, Tile::M, AcrossA, true>(a[i], slice_a, row + i * 16, step);
   }
+  __device__ __forceinline__ void multiply(float (&sums)[rows][2 * pairs][4]) const {
+#pragma unroll
+    for (int i = 0; i < rows; ++i)
+#pragma unroll
+      for (int j = 0; j < 2 * pairs; ++j) {
+        const uint32_t own[2] = {b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]};
+        if constexpr (sizeof(T) == 4)
+          mma_tf32(sums[i][j], a[i], own);
+        else
+          mma_bf16(sums[i][j], a[i], own);
+      }
+  }
+};
 
-  /** The number, or the two numbers one after the other along the depth, of a register of a fragment. */
-  __device__ __forceinline__ uint32_t fragment(int line, int d) {
-    if constexpr (sizeof(T) == 4) {
-      return to_tf32(number(line, d));
-    } else {
-      return number(line, d).bits | static_cast<uint32_t>(number(line, d + 1).bits) << 16;
+/**
+ * 16 rows of a warp's sums on their way out. The loop over them is not unrolled, so that a result's text is there a few
+ * times and not for each of 128 sums, and neighbouring threads put neighbours. A row more than its columns keeps the
+ * eight rows of a fragment in banks of their own.
+ */
+template <class Tile>
+struct MmaStrip {
+  static constexpr int columns = Tile::warp_n, pitch = columns + 8;
+  float at[16 * pitch];
+
+  __device__ __forceinline__ void lay(const float (&sums)[columns / 8][4], int lane) {
+#pragma unroll
+    for (int j = 0; j < columns / 8; ++j)
+#pragma unroll
+      for (int r = 0; r < 4; r += 2) {
+        const Element e = accumulator_element(lane, r);
+        *reinterpret_cast<float2*>(&at[e.row * pitch + j * 8 + e.column]) = {sums[j][r], sums[j][r + 1]};
+      }
+  }
+  template <class R>
+  __device__ __forceinline__ void put(const Work<float>& work, const R& out, int64_t row, int64_t column, int lane,
+                                      const Origin& origin, uint32_t part) const {
+    const bool by_rows = work.parts == 1 && out.by_rows();
+#pragma unroll 1
+    for (int e = lane; e < 16 * columns; e += kWarp) {
+      const int i = by_rows ? e % 16 : e / columns, j = by_rows ? e / 16 : e % columns;
+      work.put(out, row + i, column + j, at[i * pitch + j], origin, part);
     }
   }
 };
 
-template <class T, int Tile, Lies LA, Lies LB>
-struct MmaTiles {
-  MmaSlice<T, Tile, LA> a[kMmaStages];
-  MmaSlice<T, Tile, LB> b[kMmaStages];
-};
-
-template <class T, int Tile, Lies LA, Lies LB>
-__global__ void __launch_bounds__(kMmaThreads, 1) gemm_sm80(Gemm<T, float> g) {
-  constexpr int depth = MmaShape<T>::depth, mma_k = MmaShape<T>::k;
-  constexpr int warps_m = 2, warps_n = 4;
-  constexpr int warp_m = Tile / warps_m, warp_n = Tile / warps_n;
-  constexpr int tiles_m = warp_m / 16, tiles_n = warp_n / 8;  // products of a warp
-  using Tiles = MmaTiles<T, Tile, LA, LB>;
+template <class Tile, class A, class B, class R>
+__global__ void __launch_bounds__(kMmaThreads, 1) gemm_sm80(Work<float> work, A a, B b, R out) {
+  using T = typename A::Number;
+  using Ring = MmaRing<T, Tile>;
+  using Step = MmaStep<T, Tile, A::across, B::across>;
+  using Strip = MmaStrip<Tile>;
+  static_assert(sizeof(Strip) * (kMmaThreads / kWarp) <= sizeof(Ring), "strips of all warps take the ring's place");
+  constexpr int depth = SliceOf<T>::depth;
+  constexpr int steps = 2;  // of 32 bytes: a tensor core's product takes 8 numbers of tf32, 16 of bf16
 #ifdef __CUDACC__
-  extern __shared__ __align__(16) char dynamic_shared[];
-  Tiles& shared = *reinterpret_cast<Tiles*>(dynamic_shared);
+  extern __shared__ __align__(128) char dynamic_shared[];
+  Ring& ring = *reinterpret_cast<Ring*>(dynamic_shared);
 #else
-  Tiles& shared = *static_cast<Tiles*>(simulator::dynamic_shared_memory());
+  Ring& ring = *static_cast<Ring*>(simulator::dynamic_shared_memory());
 #endif
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int row_w = warp / warps_n * warp_m, column_w = warp % warps_n * warp_n;
-  const int64_t row0 = static_cast<int64_t>(blockIdx.x) * Tile, column0 = static_cast<int64_t>(blockIdx.y) * Tile;
-  const int64_t slices = (g.k + depth - 1) / depth;
+  const int row_w = warp / Tile::warps_n * Tile::warp_m, column_w = warp % Tile::warps_n * Tile::warp_n;
+  const TilePlace tile = tile_of(blockIdx.x, static_cast<uint32_t>(ceil_div(work.m, Tile::M)),
+                                 static_cast<uint32_t>(ceil_div(work.n, Tile::N)));
+  const int64_t row0 = static_cast<int64_t>(tile.row) * Tile::M, column0 = static_cast<int64_t>(tile.column) * Tile::N;
 
-  for (uint32_t product = blockIdx.z; product < g.batch.count; product += gridDim.z) {
-    int64_t at[3];
-    g.batch.locate(product, at);
-    const T* a = g.a + at[1] + row0 * g.a_row;
-    const T* b = g.b + at[2] + column0 * g.b_step;
-    const auto fetch = [&](int64_t slice) {
-      const int stage = static_cast<int>(slice % kMmaStages);
-      const int64_t k0 = slice * depth;
-      if (slice < slices) {
-        shared.a[stage].fetch(a + k0 * g.a_step, g.m - row0, g.a_row, g.k - k0, g.a_step);
-        shared.b[stage].fetch(b + k0 * g.b_row, g.n - column0, g.b_step, g.k - k0, g.b_row);
+  for (uint32_t item = blockIdx.z; item < work.items(); item += gridDim.z) {
+    const uint32_t product = item / work.parts, part = item - product * work.parts;
+    const Origin origin = work.batch.locate(product);
+    const int64_t from = part * work.part_depth, to = min_of(work.depth, from + work.part_depth);
+    const A own_a = a.of_product(origin);
+    const B own_b = b.of_product(origin);
+    SliceCopies<A, Tile::M> copies_a;
+    SliceCopies<B, Tile::N> copies_b;
+    copies_a.begin(own_a, row0);
+    copies_b.begin(own_b, column0);
+    const auto fetch = [&](int64_t d0, int stage) {
+      if (d0 < to) {
+        copies_a.start(own_a, ring.a[stage], d0, to);
+        copies_b.start(own_b, ring.b[stage], d0, to);
       }
       commit_copies();  // an empty group too, so that counts are the same for every slice
     };
-    float sums[tiles_m][tiles_n][4] = {};
-    for (int s = 0; s < kMmaStages - 1; ++s) fetch(s);
-    for (int64_t s = 0; s < slices; ++s) {
+    float sums[Step::rows][2 * Step::pairs][4] = {};
+
+    for (int s = 0; s < kMmaStages - 1; ++s) fetch(from + s * depth, s);
+    int stage = 0;
+    for (int64_t d0 = from; d0 < to; d0 += depth) {
+#ifndef ATHANOR_FAULT_MMA_WAIT  // a test does not wait, and must see wrong results
       wait_copies<kMmaStages - 2>();
-#ifndef ATHANOR_FAULT_GEMM_SM80  // a test leaves this barrier out, and must see wrong results
-      __syncthreads();           // everyone's copies of slice s have landed, and nobody reads slice s - 1 any more
 #endif
-      fetch(s + kMmaStages - 1);
-      auto& slice_a = shared.a[s % kMmaStages];
-      auto& slice_b = shared.b[s % kMmaStages];
+#ifndef ATHANOR_FAULT_MMA_BARRIER  // another leaves the barrier out
+      __syncthreads();  // what all threads copied is there, and nobody reads the slice that is filled next any more
+#endif
+      fetch(d0 + (kMmaStages - 1) * depth, stage == 0 ? kMmaStages - 1 : stage - 1);
+      Step step[steps];
+      step[0].read(ring.a[stage], ring.b[stage], row_w, column_w, 0);
 #pragma unroll
-      for (int d = 0; d < depth; d += mma_k) {
-        uint32_t fragments_b[tiles_n][2];
-#pragma unroll
-        for (int j = 0; j < tiles_n; ++j)
-#pragma unroll
-          for (int r = 0; r < 2; ++r) {
-            const Element e = sizeof(T) == 4 ? tf32_b_element(lane, r) : bf16_b_element(lane, r);
-            fragments_b[j][r] = slice_b.fragment(column_w + j * 8 + e.column, d + e.row);
-          }
-#pragma unroll
-        for (int i = 0; i < tiles_m; ++i) {
-          uint32_t fragment_a[4];
-#pragma unroll
-          for (int r = 0; r < 4; ++r) {
-            const Element e = sizeof(T) == 4 ? tf32_a_element(lane, r) : bf16_a_element(lane, r);
-            fragment_a[r] = slice_a.fragment(row_w + i * 16 + e.row, d + e.column);
-          }
-#pragma unroll
-          for (int j = 0; j < tiles_n; ++j) {
-            if constexpr (sizeof(T) == 4)
-              mma_tf32(sums[i][j], fragment_a, fragments_b[j]);
-            else
-              mma_bf16(sums[i][j], fragment_a, fragments_b[j]);
-          }
-        }
+      for (int s = 0; s < steps; ++s) {
+        if (s + 1 < steps) step[s + 1].read(ring.a[stage], ring.b[stage], row_w, column_w, s + 1);
+        step[s].multiply(sums);
       }
+      stage = stage == kMmaStages - 1 ? 0 : stage + 1;
     }
-#pragma unroll
-    for (int i = 0; i < tiles_m; ++i)
-#pragma unroll
-      for (int j = 0; j < tiles_n; ++j)
-#pragma unroll
-        for (int r = 0; r < 4; ++r) {
-          const Element e = accumulator_element(lane, r);
-          const int64_t row = row0 + row_w + i * 16 + e.row, column = column0 + column_w + j * 8 + e.column;
-          if (row >= g.m || column >= g.n) continue;
-          const float sum = g.bias == nullptr ? sums[i][j][r] : sums[i][j][r] + g.bias[column * g.bias_step];
-          g.out[at[0] + row * g.out_row + column * g.out_step] = finish_with(g.finish, sum);
-        }
     wait_copies<0>();
-    __syncthreads();  // the next product fills the ring again
+    __syncthreads();  // nobody reads the ring any more: warps lay their sums there, 16 rows at a time
+    Strip& strip = reinterpret_cast<Strip*>(&ring)[warp];
+#pragma unroll
+    for (int i = 0; i < Step::rows; ++i) {
+      strip.lay(sums[i], lane);
+      __syncwarp();
+      strip.put(work, out, row0 + row_w + i * 16, column0 + column_w, lane, origin, part);
+      __syncwarp();
+    }
+    __syncthreads();  // the next item fills the ring again
   }
+}
+
+/** Starts the kernel of the plan's tile, and what adds up its parts. Tiles: those that there are, the last for all. */
+template <class Tile, class... Others, class A, class B, class R>
+void run_gemm_sm80(const Call& c, const GemmPlan& plan, const Work<float>& work, const A& a, const B& b, const R& out) {
+  if constexpr (sizeof...(Others) > 0) {
+    if (plan.tile_m != Tile::M || plan.tile_n != Tile::N) return run_gemm_sm80<Others...>(c, plan, work, a, b, out);
+  }
+  const auto kernel = gemm_sm80<Tile, A, B, R>;
+  constexpr size_t bytes = sizeof(MmaRing<typename A::Number, Tile>);
+  allow_dynamic_shared(kernel, static_cast<int>(bytes));
+  launch(c, kernel, grid_of(plan, work), dim3(kMmaThreads), bytes, work, a, b, out);
+  add_parts(c, work, out);
 }
 
 }  // namespace cuda

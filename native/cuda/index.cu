@@ -4,9 +4,10 @@
 //   oneHot       out[k, c] = index[k] == c
 //   scatterAdd   out = x; out[o, index[o, k, i], i] += src[o, k, i]
 //   indexAdd     out = x; out[o, index[k], i] += src[o, k, i]
-// o stands for the axes before, i for those after. A thread an element of the output, or, where elements are added, a
-// thread for each o and i that takes its k in their order: sums depend on nothing but the arguments. Bound by memory.
-// An index out of range is complained about, and its element is 0 (or nothing is added).
+// o stands for the axes before, i for those after. A thread an element of the output, or, where elements are added,
+// threads for each o and i that take its k in their order, each adding at some of the places: sums depend on nothing
+// but the arguments. Bound by memory. An index out of range is complained about, and its element is 0 (or nothing is
+// added).
 #include "cuda/dense.h"
 #include "cuda/families.h"
 #include "cuda/report.h"
@@ -133,7 +134,7 @@ void run_one_hot(const Call& c) {
 
 // ---- adding
 
-/** One thread's sums: those of one o and one i, in the order of k. */
+/** One thread's sums: those of one o and one i, in the order of k, at the places whose remainder is its own. */
 template <class T>
 struct AddAlong {
   Indices index;
@@ -145,15 +146,18 @@ struct AddAlong {
   T* out;
   Locator to_before, to_after;
   int64_t to_step;
-  FastDivide inner;
+  FastDivide inner, columns;
+  uint32_t shares;  // threads of a column, a power of two
 
-  __device__ void operator()(uint32_t i) const {
+  __device__ void operator()(uint32_t number) const {
+    const uint32_t share = columns.quotient(number), i = number - share * columns.divisor;
     const uint32_t o = inner.quotient(i), rest = i - o * inner.divisor;
     const int32_t* of = index.data + of_before.at(o) + of_after.at(rest);
     const T* from = src + from_before.at(o) + from_after.at(rest);
     T* to = out + to_before.at(o) + to_after.at(rest);
     for (int64_t k = 0; k < count; ++k) {
       const int32_t place = of[k * of_step];
+      if ((static_cast<uint32_t>(place) & (shares - 1)) != share) continue;
       if (place < 0 || place >= index.size) {
         index.complaints.add(complaint_index, place, index.size);
         continue;
@@ -173,14 +177,19 @@ void add_along(const Call& c, const View& index, const View& src, int axis) {
   const auto before = [&](const View& v) { return Locator(dims_between(v, 0, axis)); };
   const auto after = [&](const View& v) { return Locator(dims_between(v, axis + 1, v.ndim)); };
   const int64_t inner = numel(dims_between(src, axis + 1, src.ndim));
-  const int64_t outer = numel(dims_between(src, 0, axis));
+  const int64_t columns = numel(dims_between(src, 0, axis)) * inner, count = src.shape[axis];
+  // Few columns are shared out among several threads, each of which reads all indices: fewer than it adds would cost.
+  const int64_t room = 512 * static_cast<int64_t>(context_of(c).multiprocessors);
+  uint32_t shares = 1;
+  while (shares < out.shape[axis] && 16 * shares <= count && 2 * shares * columns <= room) shares *= 2;
   const bool known = with_numbers(out.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for_each_number(c, outer * inner,
-                    AddAlong<T>{indices_of(c, index, out.shape[axis]), before(index), after(index), index.strides[axis],
-                                src.as<const T>(), before(src), after(src), src.strides[axis], src.shape[axis],
-                                out.template as<T>(), before(target), after(target), out.strides[axis],
-                                FastDivide(static_cast<uint32_t>(inner))});
+    for_each_number(
+        c, columns * shares,
+        AddAlong<T>{indices_of(c, index, out.shape[axis]), before(index), after(index), index.strides[axis],
+                    src.as<const T>(), before(src), after(src), src.strides[axis], count, out.template as<T>(),
+                    before(target), after(target), out.strides[axis], FastDivide(static_cast<uint32_t>(inner)),
+                    FastDivide(static_cast<uint32_t>(columns)), shares});
   });
   if (!known) refuse_dtype(c, out.dtype);
 }

@@ -57,7 +57,9 @@ struct Group {
     for (int apart = kWarp / 2; apart > 0; apart /= 2) value = fold(value, __shfl_xor_sync(kFullMask, value, apart));
     if (Threads == kWarp) return value;
     ATHANOR_SHARED(WarpNumbers, shared);
-    __syncthreads();  // the numbers of the round before have been read
+#ifndef ATHANOR_FAULT_LINES  // a test leaves this barrier out, and must see wrong results
+    __syncthreads();         // the numbers of the round before have been read
+#endif
     if (t % kWarp == 0) shared.of[t / kWarp] = value;
     __syncthreads();
     value = shared.of[0];
@@ -79,36 +81,43 @@ __global__ void __launch_bounds__(kLineThreads) map_lines(LineWalk<N> walk, T* o
           walk.step + 1);
 }
 
-/** Runs K over the lines along the axis of the first attribute: one or two inputs. */
-template <class K, class T, int N>
-void run_line_map(const Call& c) {
+/** The lines of a call's output and its first N - 1 inputs along the axis of the first attribute; false where there is
+ * nothing to do, or too much. */
+template <int N>
+bool make_line_walk(const Call& c, LineWalk<N>* walk) {
   const View* views[N];
   for (int k = 0; k < N; ++k) views[k] = k == 0 ? &c.out[0] : &c.in[k - 1];
   const Lines<N> l = make_lines<N>(views, static_cast<int>(c.attrs[0]));
   const int64_t lines = l.walk.elements();
-  if (lines == 0 || l.length == 0) return;
+  if (lines == 0 || l.length == 0) return false;
   if (lines >= int64_t{1} << 31) {
     c.ctx->fail(c.ctx, "more than 2^31 - 1 lines in one call");
-    return;
+    return false;
   }
-  LineWalk<N> walk;
-  walk.ndim = l.walk.ndim;
-  walk.lines = static_cast<uint32_t>(lines);
-  walk.length = l.length;
-  for (int d = 0; d < walk.ndim; ++d) walk.sizes[d] = FastDivide(static_cast<uint32_t>(l.walk.shape[d]));
+  walk->ndim = l.walk.ndim;
+  walk->lines = static_cast<uint32_t>(lines);
+  walk->length = l.length;
+  for (int d = 0; d < walk->ndim; ++d) walk->sizes[d] = FastDivide(static_cast<uint32_t>(l.walk.shape[d]));
   for (int k = 0; k < N; ++k) {
-    walk.step[k] = l.step[k];
-    for (int d = 0; d < walk.ndim; ++d) walk.strides[k][d] = l.walk.strides[k][d];
+    walk->step[k] = l.step[k];
+    for (int d = 0; d < walk->ndim; ++d) walk->strides[k][d] = l.walk.strides[k][d];
   }
+  return true;
+}
+
+/** Runs K over the lines along the axis of the first attribute: one or two inputs. */
+template <class K, class T, int N>
+void run_line_map(const Call& c) {
+  LineWalk<N> walk;
+  if (!make_line_walk<N>(c, &walk)) return;
   T* out = c.out[0].as<T>();
   const T *a = c.in[0].as<const T>(), *b = N > 2 ? c.in[1].as<const T>() : nullptr;
-  if (l.length >= kLongLine) {
-    launch(c, map_lines<K, T, N, kLineThreads>, dim3(static_cast<unsigned>(lines)), dim3(kLineThreads), 0, walk, out, a,
-           b);
+  if (walk.length >= kLongLine) {
+    launch(c, map_lines<K, T, N, kLineThreads>, dim3(walk.lines), dim3(kLineThreads), 0, walk, out, a, b);
   } else {
-    constexpr int64_t together = kLineThreads / kWarp;
-    launch(c, map_lines<K, T, N, kWarp>, dim3(static_cast<unsigned>((lines + together - 1) / together)),
-           dim3(kLineThreads), 0, walk, out, a, b);
+    constexpr uint32_t together = kLineThreads / kWarp;
+    launch(c, map_lines<K, T, N, kWarp>, dim3((walk.lines + together - 1) / together), dim3(kLineThreads), 0, walk, out,
+           a, b);
   }
 }
 

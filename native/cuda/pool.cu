@@ -1,11 +1,13 @@
 // Pooling over windows of the last two axes of [N, C, H, W]: the largest value with its place, the mean of a regular or
 // an adaptive window, and what each of them sends back. A thread an output; of a mean's gradient a thread an input,
-// which gathers from the windows that it is in; of a maximum's gradient a thread a plane, so that equal places are
-// summed in one order. Window area FLOPs an output: bound by memory, as windows overlap in the caches.
+// which gathers from the windows that it is in; of a maximum's gradient a warp a plane, whose lanes share out its
+// places, so that equal places are summed in one order. Window area FLOPs an output: bound by memory, as windows
+// overlap in the caches.
 #include "cpu/dtypes.h"
 #include "cuda/each.h"
 #include "cuda/families.h"
 #include "cuda/fast_divide.h"
+#include "cuda/report.h"
 
 namespace athanor {
 namespace cuda {
@@ -132,23 +134,36 @@ void run_max_pool(const Call& c) {
   if (!known) refuse_dtype(c, x.dtype);
 }
 
+constexpr uint32_t kShares = 32;  // threads of a plane: its places, shared out by their remainders
+
+/** A thread walks a plane's maxima in their order and adds those whose places are its own: nobody else writes there. */
 template <class T>
 struct MaxPoolGrad {
   Planes<const T> g;
   Planes<const int32_t> indices;
   Planes<T> gx;
+  FastDivide width;
+  Complaints complaints;
 
-  __device__ void operator()(uint32_t plane) const {
+  __device__ __forceinline__ int64_t offset(uint32_t at) const {
+    const uint32_t h = width.quotient(at);
+    return h * gx.h + (at - h * width.divisor) * gx.w;
+  }
+  __device__ void operator()(uint32_t i) const {
+    const uint32_t plane = i / kShares, own = i % kShares, size = gx.height * gx.width;
     T* to = gx.plane(plane);
-    for (uint32_t h = 0; h < gx.height; ++h)
-      for (uint32_t w = 0; w < gx.width; ++w) to[h * gx.h + w * gx.w] = T(0);
+    for (uint32_t at = own; at < size; at += kShares) to[offset(at)] = T(0);
     const T* from = g.plane(plane);
     const int32_t* where = indices.plane(plane);
-    for (uint32_t i = 0; i < g.height; ++i)
-      for (uint32_t j = 0; j < g.width; ++j) {
-        const int32_t at = where[i * indices.h + j * indices.w];
-        const int32_t h = at / static_cast<int32_t>(gx.width), w = at % static_cast<int32_t>(gx.width);
-        to[h * gx.h + w * gx.w] += from[i * g.h + j * g.w];
+    for (uint32_t h = 0; h < g.height; ++h)
+      for (uint32_t w = 0; w < g.width; ++w) {
+        const int32_t place = where[h * indices.h + w * indices.w];
+        const uint32_t at = static_cast<uint32_t>(place);
+        if (at % kShares != own) continue;
+        if (at < size)
+          to[offset(at)] += from[h * g.h + w * g.w];
+        else
+          complaints.add(complaint_index, place, size);
       }
   }
 };
@@ -158,8 +173,9 @@ void run_max_pool_grad(const Call& c) {
   if (numel(out) == 0) return;
   const bool known = with_floats(g.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for_each_number(c, out.shape[0] * out.shape[1],
-                    MaxPoolGrad<T>{Planes<const T>(g), Planes<const int32_t>(indices), Planes<T>(out)});
+    for_each_number(c, out.shape[0] * out.shape[1] * kShares,
+                    MaxPoolGrad<T>{Planes<const T>(g), Planes<const int32_t>(indices), Planes<T>(out),
+                                   FastDivide(static_cast<uint32_t>(out.shape[3])), complaints_of(c)});
   });
   if (!known) refuse_dtype(c, g.dtype);
 }

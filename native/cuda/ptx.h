@@ -46,6 +46,51 @@ __device__ __forceinline__ void wait_copies() {
 #endif
 }
 
+// ---- 8 x 8 matrices of two-byte numbers from shared memory (ldmatrix, from sm_75 on)
+
+#ifndef __CUDACC__
+namespace simulated {
+
+/** Lane l gets word l % 4 of row l / 4 of each matrix, whose rows are where lanes 8 m to 8 m + 7 point; transposed: the
+ *  numbers of rows 2 (l % 4) and the next in column l / 4. */
+template <bool Transposed>
+void load_matrices(const void* const* in, void* const* out) {
+  for (int lane = 0; lane < 32; ++lane)
+    for (int matrix = 0; matrix < 4; ++matrix) {
+      const auto number = [&](int row, int column) {
+        return static_cast<const uint16_t*>(in[matrix * 8 + row])[column];
+      };
+      const int a = lane / 4, b = lane % 4 * 2;
+      const uint16_t low = Transposed ? number(b, a) : number(a, b);
+      const uint16_t high = Transposed ? number(b + 1, a) : number(a, b + 1);
+      static_cast<uint32_t*>(out[lane])[matrix] = low | static_cast<uint32_t>(high) << 16;
+    }
+}
+
+}  // namespace simulated
+#endif
+
+/** Four matrices; `row` is the row of 16 bytes, so aligned, that this lane points at. */
+template <bool Transposed>
+__device__ __forceinline__ void load_matrices(uint32_t (&to)[4], const void* row) {
+#ifdef __CUDACC__
+  const unsigned from = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  if constexpr (Transposed)
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(from)
+                 : "memory");
+  else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+                 : "r"(from)
+                 : "memory");
+#else
+  simulator::check_aligned(row, 16);
+  simulator::meet(kFullMask, row, to, simulated::load_matrices<Transposed>);
+#endif
+}
+
 // ---- tensor cores: D += A B of a warp, registers laid out as fragments.h says
 
 /** A float in the 19 bits of tf32, rounded to nearest, ties away from zero. */

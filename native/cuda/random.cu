@@ -131,20 +131,36 @@ void run_randint(const Call& c) {
   if (!known) refuse_dtype(c, c.out[0].dtype);
 }
 
-// ---- permutation: the shuffle of the CPU, one number after the other by nature, so one thread does it. It is the
-// order of a data set, made once an epoch.
+// ---- permutation: the shuffle of the CPU. There step i moves what is in place j <= i, which it draws, to place i and
+// puts number i into place j. What is in place q before step t is thus the last i < t that drew q, or, where nobody
+// did, what step q found in the place that it drew. So every place finds its number by itself, in about log n steps,
+// from the lists of who drew it; the lists are as long, and the order in them does not matter.
 
-struct Shuffle {
+struct Draw {
   PhiloxStream stream;
+  int32_t *drawn, *next, *last;  // the place of each step; the lists, by place; -1: none
+  __device__ void operator()(uint32_t i) const {
+    const uint32_t j = m::Below(uint64_t{i} + 1).draw(stream, i, stream.word(i));
+    drawn[i] = static_cast<int32_t>(j);
+    next[i] = atomicExch(last + j, static_cast<int32_t>(i));
+  }
+};
+
+struct Find {
+  const int32_t *drawn, *next, *last;
+  int32_t count;
   int32_t* out;
   int64_t step;
-  uint32_t count;
-  __device__ void operator()(uint32_t) const {
-    for (uint32_t i = 0; i < count; ++i) {
-      const uint32_t j = m::Below(uint64_t{i} + 1).draw(stream, i, stream.word(i));
-      out[i * step] = out[j * step];
-      out[j * step] = static_cast<int32_t>(i);
+  __device__ void operator()(uint32_t place) const {
+    int32_t q = static_cast<int32_t>(place), before = count, found = -1;
+    for (;;) {  // `before` falls with each round; place 0 was drawn by step 0
+      for (int32_t i = last[q]; i >= 0; i = next[i])
+        if (i < before && i > found) found = i;
+      if (found >= 0) break;
+      before = q;
+      q = drawn[q];
     }
+    out[place * step] = found;
   }
 };
 
@@ -152,7 +168,13 @@ void run_permutation(const Call& c) {
   const View& out = c.out[0];
   const int64_t n = numel(out);
   if (n == 0) return;
-  for_each_number(c, 1, Shuffle{random_stream(c), out.as<int32_t>(), out.strides[0], static_cast<uint32_t>(n)});
+  DeviceContext& ctx = context_of(c);
+  int32_t *const drawn = scratch_array<int32_t>(c, 3 * n), *const next = drawn + n, *const last = next + n;
+  const cudaError_t error = cudaMemsetAsync(last, 0xff, static_cast<size_t>(n) * sizeof *last, stream_of(ctx));
+  if (error != cudaSuccess) return ctx.fail(&ctx, "memory could not be cleared: %s", cudaGetErrorString(error));
+  for_each_number(c, n, Draw{random_stream(c), drawn, next, last});
+  for_each_number(
+      c, n, Find{drawn, next, last, static_cast<int32_t>(n), out.as<int32_t>(), out.ndim == 0 ? 0 : out.strides[0]});
 }
 
 // ---- dropout: attrs p; out = x / (1 - p), or 0 with probability p. The gradient is the same op on the same stream.
@@ -182,7 +204,7 @@ const Kernel kernels_uniform[] = {{"blocks", nullptr, run_uniform}};
 const Kernel kernels_normal[] = {{"blocks", nullptr, run_normal}};
 const Kernel kernels_bernoulli[] = {{"blocks", nullptr, run_bernoulli}};
 const Kernel kernels_randint[] = {{"blocks", nullptr, run_randint}};
-const Kernel kernels_permutation[] = {{"shuffle", nullptr, run_permutation}};
+const Kernel kernels_permutation[] = {{"lists", nullptr, run_permutation}};
 const Kernel kernels_dropout[] = {{"blocks", nullptr, run_dropout}};
 
 }  // namespace

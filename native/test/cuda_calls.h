@@ -1,5 +1,6 @@
 // Calls of CUDA kernels by hand, on the simulator: views of host memory, a context that stands for the engine.
 #pragma once
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -55,6 +56,12 @@ class CudaContext : public DeviceContext {
   DeviceReport report_{};
   std::vector<std::unique_ptr<char[]>> blocks_;
 };
+
+/** Throws unless a float32 result is what float64 gives, but for a few roundings. */
+inline void is_near(float found, double expected, const std::string& what = "a number") {
+  if (std::fabs(found - expected) <= 2e-5 * (1 + std::fabs(expected))) return;
+  throw CheckFailed(what + " is " + std::to_string(found) + ", expected " + std::to_string(expected));
+}
 
 }  // namespace test
 }  // namespace athanor

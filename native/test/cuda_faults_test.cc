@@ -1,37 +1,34 @@
-// Kernels with a barrier left out by a macro: the tests would be worth nothing if these passed. The simulator makes
+// Kernels with a barrier left out by a macro: the tests would be worth nothing if these passed. Products have files of
+// their own. The simulator makes
 // kernels static, so that this file has copies of its own.
-#define ATHANOR_FAULT_GEMM_SIMT
-#define ATHANOR_FAULT_GEMM_SM80
-#include "cuda/gemm_simt.h"
-#include "cuda/gemm_sm80.h"
-#include "test/cuda_products.h"
+#define ATHANOR_FAULT_FOLD
+#define ATHANOR_FAULT_LINES
+#define ATHANOR_FAULT_NORM
+#define ATHANOR_FAULT_SCAN
+#include <algorithm>
+#include <numeric>
+
+#include "cuda/fold.h"
+#include "cuda/norm.h"
+#include "cuda/scan.h"
+#include "test/cuda_calls.h"
+#include "test/kernels.h"
 
 using namespace athanor;
 using namespace athanor::test;
 
 namespace {
 
-using Problem = cuda::Gemm<float, float>;
-
-/** How many schedules start(call, problem), which launches a kernel, does not survive. */
-int wrong_schedules(void (*start)(const Call&, const Problem&)) {
+/** How many schedules run(context), which launches kernels, does not survive: those after which check() throws. */
+template <class Run, class Check>
+int wrong_schedules(const Run& run, const Check& check) {
   int wrong = 0;
   simulator::each_schedule([&] {
-    std::mt19937 random(5);
-    Matrix a(70, 100, 0), b(100, 66, 0), out(70, 66, 0);
-    a.draw(random);
-    b.draw(random);
-    Problem g{};
-    g.m = 70, g.n = 66, g.k = 100;
-    g.a = a.data.data(), g.b = b.data.data(), g.out = out.data.data();
-    g.a_row = a.row, g.a_step = a.step, g.b_row = b.row, g.b_step = b.step, g.out_row = out.row;
-    g.out_step = out.step;
-    g.batch.count = 1;
     CudaContext context;
-    start(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context}, g);
+    run(context);
     context.synchronize();
     try {
-      compare_product(out, a, b, 0x1p-11, "fault");
+      check();
     } catch (const CheckFailed&) {
       ++wrong;
     }
@@ -39,23 +36,141 @@ int wrong_schedules(void (*start)(const Call&, const Problem&)) {
   return wrong;
 }
 
-void start_simt(const Call& c, const Problem& g) {
-  using A = cuda::StridedFactor<float, true>;
-  using B = cuda::StridedFactor<float, false>;
-  using R = cuda::StridedResult<float>;
-  cuda::launch(c, cuda::gemm_simt<64, 16, A, B, R>, dim3(2, 2), dim3(cuda::kSimtThreads), 0, g.k,
-               A{g.a, g.m, g.a_row, g.k, g.a_step, 1}, B{g.b, g.n, g.b_step, g.k, g.b_row, 2},
-               R{g.out, g.m, g.n, g.out_row, g.out_step, nullptr, 0, 0}, g.batch);
+// ---- folds
+
+/** A sum. */
+struct Total {
+  using In = float;
+  using Out = float;
+  using State = double;
+  double start() const { return 0; }
+  void take(double& s, float x, int64_t) const { s += x; }
+  static void join(double& a, double b) { a += b; }
+  static double shuffle(double s, int lanes) { return __shfl_xor_sync(cuda::kFullMask, s, lanes); }
+  void write(float* out, double s, int64_t) const { *out = static_cast<float>(s); }
+};
+
+/** Sums of [40, 1100] over the axis whose bit is set. */
+int wrong_folds(unsigned mask) {
+  const bool rows = mask == 2;
+  auto x = Array<float>::random({40, 1100}, 1);
+  Array<float> out({rows ? 40 : 1100});
+  const View in = x.view(), to = out.view();
+  return wrong_schedules(
+      [&](CudaContext& context) { cuda::run_fold(Call{&in, &to, nullptr, 1, 1, 0, &context}, mask, Total{}); },
+      [&] {
+        for (size_t o = 0; o < out.data.size(); ++o) {
+          double sum = 0;
+          for (size_t i = 0; i < (rows ? 1100u : 40u); ++i) sum += x.data[rows ? o * 1100 + i : i * 1100 + o];
+          is_near(out.data[o], sum);
+        }
+      });
 }
 
-void start_sm80(const Call& c, const Problem& g) {
-  constexpr auto lies = cuda::Lies::anyhow;
-  cuda::launch(c, cuda::gemm_sm80<float, 64, lies, lies>, dim3(2, 2), dim3(cuda::kMmaThreads),
-               sizeof(cuda::MmaTiles<float, 64, lies, lies>), g);
+// ---- lines
+
+/** out = (x - max) / sum: two rounds through the same shared memory. */
+struct Shares {
+  template <class T, int Threads>
+  static void line(const cuda::Group<Threads>& group, int64_t n, T* out, int64_t, const T* const* in, const int64_t*) {
+    double most = -1e30, sum = 0;
+    for (int64_t i = group.t; i < n; i += Threads) most = std::fmax(most, in[0][i]);
+    most = group.all(most, cuda::Maximum{});
+    for (int64_t i = group.t; i < n; i += Threads) sum += in[0][i];
+    sum = group.all(sum, cuda::Add{});
+    for (int64_t i = group.t; i < n; i += Threads) out[i] = static_cast<T>((in[0][i] - most) / sum);
+  }
+};
+
+int wrong_lines() {
+  auto x = Array<float>::random({2, 1500}, 2);
+  for (float& v : x.data) v += 2;
+  Array<float> out({2, 1500});
+  const View in = x.view(), to = out.view();
+  const double axis = 1;
+  return wrong_schedules(
+      [&](CudaContext& context) { cuda::run_line_map<Shares, float, 2>(Call{&in, &to, &axis, 1, 1, 1, &context}); },
+      [&] {
+        for (size_t row = 0; row < 2; ++row) {
+          const float* from = &x.data[row * 1500];
+          const double most = *std::max_element(from, from + 1500), sum = std::accumulate(from, from + 1500, 0.0);
+          for (size_t i = 0; i < 1500; ++i) is_near(out.data[row * 1500 + i], (from[i] - most) / sum);
+        }
+      });
+}
+
+int wrong_scans() {
+  auto x = Array<float>::random({2600}, 3);
+  Array<float> out({2600});
+  cuda::ScanJob<float> job{};
+  job.walk.ndim = 0;
+  job.walk.lines = 1;
+  job.walk.length = job.piece = 2600;
+  job.walk.step[0] = job.walk.step[1] = 1;
+  job.pieces = 1;
+  job.out = out.data.data();
+  job.x = x.data.data();
+  return wrong_schedules(
+      [&](CudaContext& context) {
+        cuda::launch(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context}, cuda::scan_lines<float, cuda::kLineThreads>,
+                     dim3(1), dim3(cuda::kLineThreads), 0, job);
+      },
+      [&] {
+        double sum = 0;
+        for (size_t i = 0; i < 2600; ++i) is_near(out.data[i], sum += x.data[i]);
+      });
+}
+
+// ---- the gradients of a weight and a bias
+
+int wrong_parameters() {
+  constexpr int64_t lines = 50, length = 37;
+  auto g = Array<float>::random({lines, length}, 4), x = Array<float>::random({lines, length}, 5);
+  Array<float> weight({length}, 1), mean({lines}, 0), variance({lines}, 1);
+  std::vector<cuda::PairOfSums> sums(length);
+  using Numbers = cuda::Numbers<float>;
+  const cuda::NormBackward<float, cuda::NormKind::lines> job{{lines, 1, 1, length},
+                                                             g.data.data(),
+                                                             x.data.data(),
+                                                             nullptr,
+                                                             Numbers(weight.view()),
+                                                             Numbers(weight.view()),
+                                                             Numbers(mean.view()),
+                                                             Numbers(variance.view()),
+                                                             0.0,
+                                                             true,
+                                                             false,
+                                                             nullptr,
+                                                             nullptr,
+                                                             nullptr};
+  return wrong_schedules(
+      [&](CudaContext& context) {
+        cuda::launch(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context},
+                     cuda::sum_parameters<float, cuda::NormKind::lines>, dim3(2),
+                     dim3(cuda::kNormColumns, cuda::kNormRows), 0, job, sums.data());
+      },
+      [&] {
+        for (size_t p = 0; p < length; ++p) {
+          double of_weight = 0, of_bias = 0;
+          for (size_t l = 0; l < lines; ++l) {
+            of_weight += static_cast<double>(g.data[l * length + p]) * x.data[l * length + p];
+            of_bias += g.data[l * length + p];
+          }
+          is_near(static_cast<float>(sums[p].weight), of_weight);
+          is_near(static_cast<float>(sums[p].bias), of_bias);
+        }
+      });
 }
 
 }  // namespace
 
-TEST(cuda_fault_in_gemm_simt_is_found) { CHECK(wrong_schedules(start_simt) > 0); }
+TEST(cuda_fault_in_folds_is_found) {
+  CHECK(wrong_folds(2) > 0);
+  CHECK(wrong_folds(1) > 0);
+}
 
-TEST(cuda_fault_in_gemm_sm80_is_found) { CHECK(wrong_schedules(start_sm80) > 0); }
+TEST(cuda_fault_in_lines_is_found) { CHECK(wrong_lines() > 0); }
+
+TEST(cuda_fault_in_scans_is_found) { CHECK(wrong_scans() > 0); }
+
+TEST(cuda_fault_in_norms_is_found) { CHECK(wrong_parameters() > 0); }

@@ -4,7 +4,7 @@
 #include <random>
 #include <vector>
 
-#include "cuda/gemm_sm80.h"
+#include "math/bfloat16.h"
 #include "test/cuda_calls.h"
 
 namespace athanor {
@@ -60,62 +60,58 @@ inline void compare_product(Matrix& out, Matrix& a, Matrix& b, double unit, cons
     }
 }
 
-/** One product through the table's kernels; `layout` chooses those of a and b, three each. */
-inline void product_is_right(Sizes size, int layout, Float32Precision precision) {
+/** How a product is asked for. */
+struct Asked {
+  DType dtype = DType::f32;
+  Float32Precision precision = Float32Precision::exact;
+  int multiprocessors = 4;
+};
+
+/** The numbers of a matrix as bfloat16, cut off; the matrix keeps what is left of them. Where it has gaps there is NaN.
+ */
+inline std::vector<cuda::BFloat16> cut_to_bfloat16(Matrix& m) {
+  std::vector<cuda::BFloat16> bits(m.data.size());
+  for (size_t i = 0; i < m.data.size(); ++i) {
+    uint32_t word;
+    std::memcpy(&word, &m.data[i], 4);
+    bits[i].bits = static_cast<uint16_t>(word >> 16);
+    word &= 0xffff0000u;
+    std::memcpy(&m.data[i], &word, 4);
+  }
+  return bits;
+}
+
+/** One product through each of the table's kernels that takes it; `layout` chooses those of a and b, three each. */
+inline void product_is_right(Sizes size, int layout, const Asked& asked) {
   std::mt19937 random(static_cast<unsigned>(size.m * 31 + size.n * 7 + size.k + layout));
   Matrix a(size.m, size.k, layout / 3), b(size.k, size.n, layout % 3), out(size.m, size.n, layout % 2 * 2);
   a.draw(random);
   b.draw(random);
   CudaContext context;
-  context.float32_precision = precision;
-  const View in[2] = {a.view(), b.view()}, to = out.view();
+  context.float32_precision = asked.precision;
+  context.multiprocessors = asked.multiprocessors;
+  View in[2] = {a.view(), b.view()};
+  const View to = out.view();
+  std::vector<cuda::BFloat16> bits[2];
+  if (asked.dtype == DType::bf16) {
+    Matrix* const factors[2] = {&a, &b};
+    for (int i = 0; i < 2; ++i) {
+      bits[i] = cut_to_bfloat16(*factors[i]);
+      in[i].data = bits[i].data();
+      in[i].dtype = DType::bf16;
+    }
+  }
   const Call call{in, &to, nullptr, 2, 1, 0, &context};
   const OpKernels& kernels = cuda_kernels(cuda::matmul, "matmul");
   for (int k = 0; k < kernels.count; ++k) {
     const Kernel& kernel = kernels.kernels[k];
     if (kernel.fits != nullptr && !kernel.fits(call)) continue;
+    std::fill(out.data.begin(), out.data.end(), NAN);
     kernel.run(call);
     context.synchronize();
-    const bool exact = std::string(kernel.name) == "simt";
+    const bool exact = std::string(kernel.name) == "simt" || asked.dtype == DType::bf16;
     compare_product(out, a, b, exact ? 0 : 0x1p-11, std::string(kernel.name) + ", layout " + std::to_string(layout));
   }
-}
-
-/** A product of bfloat16 factors that lie as said. */
-template <cuda::Lies LA, cuda::Lies LB>
-void bfloat16_product_is_right(Sizes size) {
-  using cuda::BFloat16;
-  using cuda::Lies;
-  constexpr int tile = 64;
-  std::mt19937 random(3);
-  Matrix a(size.m, size.k, LA == Lies::across ? 1 : 0), b(size.k, size.n, LB == Lies::across ? 0 : 1);
-  Matrix out(size.m, size.n, 0);
-  a.draw(random);
-  b.draw(random);
-  const auto rounded = [](Matrix& m) {
-    std::vector<BFloat16> bits(m.data.size() + 8);
-    for (size_t i = 0; i < m.data.size(); ++i) {
-      uint32_t word;
-      std::memcpy(&word, &m.data[i], 4);
-      bits[i].bits = static_cast<uint16_t>(word >> 16);
-      word &= 0xffff0000u;
-      std::memcpy(&m.data[i], &word, 4);
-    }
-    return bits;
-  };
-  const auto a_bits = rounded(a), b_bits = rounded(b);
-  cuda::Gemm<BFloat16, float> g{};
-  g.m = size.m, g.n = size.n, g.k = size.k;
-  g.a = a_bits.data(), g.b = b_bits.data(), g.out = out.data.data();
-  g.a_row = a.row, g.a_step = a.step, g.b_row = b.row, g.b_step = b.step, g.out_row = out.row, g.out_step = out.step;
-  g.batch.count = 1;
-  CudaContext context;
-  const Call call{nullptr, nullptr, nullptr, 0, 0, 0, &context};
-  const dim3 grid(static_cast<unsigned>((size.m + tile - 1) / tile), static_cast<unsigned>((size.n + tile - 1) / tile));
-  cuda::launch(call, cuda::gemm_sm80<BFloat16, tile, LA, LB>, grid, dim3(cuda::kMmaThreads),
-               sizeof(cuda::MmaTiles<BFloat16, tile, LA, LB>), g);
-  context.synchronize();
-  compare_product(out, a, b, 0, "bfloat16");
 }
 
 }  // namespace test

@@ -84,7 +84,7 @@ describe('devices', () => {
     const x = ones([2], { device: 'cuda' });
     const apart = 'tensors are on different devices; move one with to(): [2] float32 on cuda:0 and [2] float32 on cpu';
     expect(() => x.add(ones([2]))).toThrow(`add: ${apart}`);
-    expect(() => x.copy_(ones([2]))).toThrow('copy: tensors are on different devices');
+    expect(() => x.copy_(ones([2]))).toThrow('copy_: tensors are on different devices');
     expect(() => zeros([2], { device: 'cuda:99' })).toThrow('zeros: there is no such device; there are cpu, cuda:0');
   });
 

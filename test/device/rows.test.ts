@@ -9,6 +9,7 @@ import { layoutsCheck } from '../ops/checks/layouts.js';
 import { random } from '../ops/checks/random.js';
 import { sizesCheck } from '../ops/checks/sizes.js';
 import { special } from '../ops/checks/special.js';
+import { cudaRows } from '../ops/cli/support.js';
 import { subjects } from '../ops/subjects.js';
 
 beforeAll(() => setDefaultDevice('cuda'));
@@ -18,6 +19,17 @@ const seed = Number(process.env.ATHANOR_TEST_SEED ?? defaultSeed);
 setDefaultDevice('cuda'); // opens the module, which the lists below ask
 const ready = [...subjects()].filter(([, { op }]) => op.code >= 0 && native.kernels(op.code, 1).length > 0);
 setDefaultDevice('cpu');
+
+test('the support table lists the rows that have kernels here', () => {
+  const rows = [...subjects().values()].filter(({ op }) => op.code >= 0);
+  const listed = cudaRows();
+  expect(ready.map(([name]) => name).sort()).toEqual(
+    rows
+      .map(({ op }) => op.name)
+      .filter((n) => listed.has(n))
+      .sort(),
+  );
+});
 
 for (const check of [forward, random, layoutsCheck, sizesCheck, special]) {
   describe(check.name, () => {

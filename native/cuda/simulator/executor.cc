@@ -131,8 +131,8 @@ struct Block {
   void (*body)(const void*) = nullptr;
   const void* closure = nullptr;
   std::string failure;
-  alignas(64) char static_shared[kStaticShared];
-  alignas(64) char dynamic_shared[kDynamicShared];
+  alignas(128) char static_shared[kStaticShared];
+  alignas(128) char dynamic_shared[kDynamicShared];
   size_t static_bytes = 0, dynamic_bytes = 0;  // in use
 };
 
@@ -406,7 +406,14 @@ void* shared_memory(size_t bytes) {
 
 void* dynamic_shared_memory() { return block().dynamic_shared; }
 
+void check_aligned(const void* at, size_t bytes) {
+  if (reinterpret_cast<uintptr_t>(at) % bytes != 0)
+    throw std::runtime_error("an access of " + std::to_string(bytes) + " bytes that is not aligned");
+}
+
 void copy_async(void* to, const void* from, int bytes, int filled) {
+  check_aligned(to, static_cast<size_t>(bytes));
+  check_aligned(from, static_cast<size_t>(bytes));
   Block& b = block();
   const AsyncCopy copy{to, from, bytes, filled};
   if (options().landing == Landing::issue)

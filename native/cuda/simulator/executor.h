@@ -57,6 +57,8 @@ void* dynamic_shared_memory();
 /** A copy that lands now or when it is waited for; `filled` bytes of `from`, the rest zeros. */
 void copy_async(void* to, const void* from, int bytes, int filled);
 void commit_copies();
+/** Throws, as a GPU faults, when an access of so many bytes is not aligned to them. */
+void check_aligned(const void* at, size_t bytes);
 /** Waits until at most `pending` of the thread's groups have not landed. */
 void wait_copies(int pending);
 int lane();

@@ -86,6 +86,11 @@ T atomicAdd(T* at, T value) {
   *at = static_cast<T>(old + value);
   return old;
 }
+static inline int atomicExch(int* at, int value) {
+  const int old = *at;
+  *at = value;
+  return old;
+}
 static inline unsigned atomicCAS(unsigned* at, unsigned expected, unsigned value) {
   const unsigned old = *at;
   if (old == expected) *at = value;

@@ -135,9 +135,26 @@ const weightGradients = settings.map((s): Case => {
   };
 });
 
+// A bias beside bfloat16 factors is float32; float32 factors take it too. Cases without one run in bfloat16 as they are.
+const skipGrad = 'no float64 factor beside a float32 bias';
+const bias = (channels: number) => ({ shape: [channels], dtype: 'float32' as const });
+const narrow = ([x, weight, s]: Setting): Case => ({
+  inputs: [{ shape: x }, { shape: weight }, bias(weight[0])],
+  attrs: sweepOf(s),
+  skipGrad,
+});
+const wide: Setting = [[2, 24, 9, 7], [40, 24, 3, 3], { stride: [2, 1], padding: [1, 1, 1, 1] }];
+
 export const cases: Record<string, Case[]> = {
-  conv2d: forward,
-  conv2dFused: fused,
+  conv2d: [...forward, ...settings.slice(20).map(narrow), narrow(wide)],
+  conv2dFused: [
+    ...fused,
+    {
+      inputs: [{ shape: wide[0] }, { shape: wide[1] }, bias(40), { shape: outputOf(wide), dtype: 'float32' }],
+      attrs: { ...sweepOf(wide[2]), relu: true, packed: false, biased: true, residual: true },
+      skipGrad,
+    },
+  ],
   conv2dPack: [...packs, { inputs: [{ shape: [70, 3, 2, 2] }], attrs: { ...plain, columns: 5 } }],
   convTranspose2d: [
     ...transposed,

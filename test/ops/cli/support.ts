@@ -16,6 +16,20 @@ const root = path.resolve(__dirname, '..', '..', '..');
 const begin = '<!-- support table: npm run ops -- support --write -->';
 const end = '<!-- end of support table -->';
 
+/** The rows with kernels for CUDA, as the sources say it: all lines of ops.def that are expressions, and the lists. */
+export function cudaRows(): Set<string> {
+  const folder = path.join(root, 'native', 'cuda');
+  const lists = fs.readdirSync(folder).filter((name) => name.endsWith('.cu'));
+  const found = (file: string, pattern: RegExp) =>
+    [...fs.readFileSync(file, 'utf8').matchAll(pattern)].map(([, name]) => name);
+  const structured = /\bATHANOR_OP\((\w+),/g;
+  const expressions = /^(?!OP\b)[A-Z][A-Z_0-9]*\((\w+), .*\)$/gm;
+  return new Set([
+    ...lists.flatMap((name) => found(path.join(folder, name), structured)),
+    ...found(path.join(root, 'native', 'ops.def'), expressions),
+  ]);
+}
+
 const isPublic = (name: string) => name in athanor || name in athanor.Tensor.prototype;
 
 /** Whether a row without inputs can give a dtype. */
@@ -45,10 +59,11 @@ function gradientOf({ op, cases }: Subject): string {
   return cases.some((c) => notDifferentiable(op, c, drawCase(c, 'float64', defaultSeed)) === null) ? 'yes' : '';
 }
 
-/** One line for each row: its name, dtypes, gradient; with `kernels` also how it can be computed on this machine. */
+/** One line for each row: its name, dtypes, gradient, whether it runs on CUDA; with `kernels` also how it can be computed on this machine. */
 export function supportTable(subjects: Iterable<Subject>, kernels = false): string {
   const names = Object.keys(dtypes) as DType[];
-  const head = ['op', ...names, 'gradient', 'second gradient', ...(kernels ? ['kernels'] : [])];
+  const cuda = cudaRows();
+  const head = ['op', ...names, 'gradient', 'second gradient', 'CUDA', ...(kernels ? ['kernels'] : [])];
   const rows = [...subjects]
     .sort((a, b) => (a.op.name < b.op.name ? -1 : 1))
     .map((subject) => {
@@ -60,6 +75,7 @@ export function supportTable(subjects: Iterable<Subject>, kernels = false): stri
         ...names.map((d) => (found.has(d) ? 'yes' : '')),
         gradient,
         gradient,
+        op.code < 0 || cuda.has(op.name) ? 'yes' : '',
         ...(kernels ? [kernelsOf(op)] : []),
       ];
     });

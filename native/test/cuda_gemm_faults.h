@@ -1,0 +1,61 @@
+// A product by kernels that a fault was planted in by a macro. The simulator makes kernels static, so each file that
+// includes this has copies of its own; a file has one fault.
+#pragma once
+#include "cuda/gemm_simt.h"
+#include "cuda/gemm_sm80.h"
+#include "test/cuda_products.h"
+
+namespace athanor {
+namespace test {
+namespace {
+
+using Problem = cuda::Work<float>;
+
+/** How many schedules start(call, work, a, b, out), which launches a kernel, does not survive. */
+[[maybe_unused]] int wrong_schedules(void (*start)(const Call&, const Problem&, Matrix&, Matrix&, Matrix&)) {
+  int wrong = 0;
+  simulator::each_schedule([&] {
+    std::mt19937 random(5);
+    Matrix a(72, 100, 0), b(100, 68, 0), out(72, 68, 0);
+    a.draw(random);
+    b.draw(random);
+    Problem work{};
+    work.m = 72, work.n = 68, work.depth = 100;
+    work.batch.count = 1;
+    work.parts = 1;
+    work.part_depth = 128;
+    CudaContext context;
+    start(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context}, work, a, b, out);
+    context.synchronize();
+    try {
+      compare_product(out, a, b, 0x1p-11, "fault");
+    } catch (const CheckFailed&) {
+      ++wrong;
+    }
+  });
+  return wrong;
+}
+
+cuda::StridedResult<float> result_of(Matrix& out) { return {out.data.data(), out.row, out.step, nullptr, 0, 0}; }
+
+[[maybe_unused]] void start_simt(const Call& c, const Problem& work, Matrix& a, Matrix& b, Matrix& out) {
+  using A = cuda::StridedFactor<float, true>;
+  using B = cuda::StridedFactor<float, false>;
+  using R = cuda::StridedResult<float>;
+  cuda::launch(c, cuda::gemm_simt<64, 16, A, B, R>, dim3(4), dim3(cuda::kSimtThreads), 0, work,
+               A{a.data.data(), work.m, a.row, work.depth, a.step, 1},
+               B{b.data.data(), work.n, b.step, work.depth, b.row, 2}, result_of(out));
+}
+
+[[maybe_unused]] void start_sm80(const Call& c, const Problem& work, Matrix& a, Matrix& b, Matrix& out) {
+  using A = cuda::LinedFactor<float, false>;
+  using B = cuda::LinedFactor<float, true>;
+  using R = cuda::StridedResult<float>;
+  using Tile = cuda::MmaTile64;
+  cuda::launch(c, cuda::gemm_sm80<Tile, A, B, R>, dim3(4), dim3(cuda::kMmaThreads), sizeof(cuda::MmaRing<float, Tile>),
+               work, A{a.data.data(), work.m, a.row, 1}, B{b.data.data(), work.n, b.row, 2}, result_of(out));
+}
+
+}  // namespace
+}  // namespace test
+}  // namespace athanor
