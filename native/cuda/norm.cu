@@ -21,8 +21,9 @@ NormSets<NormKind::channels> channels_of(const View& x) {
   for (int d = 2; d < x.ndim; ++d) plane *= x.shape[d];
   return {x.shape[0], 1, x.shape[1], plane};
 }
-NormSets<NormKind::lines> lines_of(const View& x, int64_t length) {
-  return {length > 0 ? numel(x) / length : 0, 1, 1, length};
+/** As many lines as there are statistics: those of an empty line are nan. */
+NormSets<NormKind::lines> lines_of(const View& statistics, double length) {
+  return {numel(statistics), 1, 1, static_cast<int64_t>(length)};
 }
 NormSets<NormKind::groups> groups_of_channels(const View& x) {
   return {x.shape[0], x.shape[1], x.shape[2], x.shape[3]};
@@ -141,12 +142,10 @@ void backward(const Call& c, const NormSets<K>& sets, double eps, bool centred, 
 NORM_KERNEL(batch_norm, forward<T>(c, channels_of(c.in[0]), c.attrs[0], true, c.attrs[1] != 0))
 NORM_KERNEL(batch_norm_grad, backward<T>(c, channels_of(c.in[1]), c.attrs[0], true, c.attrs[1] != 0, true))
 // attrs: length, eps
-NORM_KERNEL(layer_norm, forward<T>(c, lines_of(c.in[0], static_cast<int64_t>(c.attrs[0])), c.attrs[1], true, false))
-NORM_KERNEL(layer_norm_grad,
-            backward<T>(c, lines_of(c.in[1], static_cast<int64_t>(c.attrs[0])), c.attrs[1], true, false, false))
-NORM_KERNEL(rms_norm, forward<T>(c, lines_of(c.in[0], static_cast<int64_t>(c.attrs[0])), c.attrs[1], false, false))
-NORM_KERNEL(rms_norm_grad,
-            backward<T>(c, lines_of(c.in[1], static_cast<int64_t>(c.attrs[0])), c.attrs[1], false, false, false))
+NORM_KERNEL(layer_norm, forward<T>(c, lines_of(c.out[1], c.attrs[0]), c.attrs[1], true, false))
+NORM_KERNEL(layer_norm_grad, backward<T>(c, lines_of(c.in[3], c.attrs[0]), c.attrs[1], true, false, false))
+NORM_KERNEL(rms_norm, forward<T>(c, lines_of(c.out[1], c.attrs[0]), c.attrs[1], false, false))
+NORM_KERNEL(rms_norm_grad, backward<T>(c, lines_of(c.in[3], c.attrs[0]), c.attrs[1], false, false, false))
 // attrs: eps
 NORM_KERNEL(group_norm, forward<T>(c, groups_of_channels(c.in[0]), c.attrs[0], true, false))
 NORM_KERNEL(group_norm_grad, backward<T>(c, groups_of_channels(c.in[1]), c.attrs[0], true, false, false))

@@ -21,13 +21,21 @@ struct Operand {
   __device__ __forceinline__ T operator[](uint32_t i) const { return data[where.at(i)]; }
 };
 
+/** A term; in float64 where it leaves the range of T: the mean of such terms may be within it. */
+template <class F, class T>
+__device__ __forceinline__ double term_of(T x, T target) {
+  const T value = F::value(x, target);
+  if (m::is_finite(value)) return static_cast<double>(value);
+  return F::value(static_cast<double>(x), static_cast<double>(target));
+}
+
 template <class F, class T>
 __global__ void __launch_bounds__(kLineThreads)
     sum_losses(uint32_t n, Operand<T> x, Operand<T> target, double* partial) {
   const Group<kLineThreads> group{static_cast<int>(threadIdx.x)};
   double sum = 0;
   for (uint32_t i = blockIdx.x * kLineThreads + threadIdx.x; i < n; i += gridDim.x * kLineThreads)
-    sum += static_cast<double>(F::value(x[i], target[i]));
+    sum += term_of<F>(x[i], target[i]);
   sum = group.all(sum, Add{});
   if (group.t == 0) partial[blockIdx.x] = sum;
 }
