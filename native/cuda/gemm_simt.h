@@ -141,9 +141,11 @@ struct SimtStrip {
   }
 };
 
-// Two blocks of float32 fit a multiprocessor, with half of its registers each: one computes while the other waits.
+// Two blocks of small tiles fit a multiprocessor with half of its registers each: one computes while the other waits. A
+// tile of 128, and one of float64, would keep some of its numbers in memory.
 template <int Tile, int Depth, class A, class B, class R>
-__global__ void __launch_bounds__(kSimtThreads) gemm_simt(Work<typename A::Number> work, A a, B b, R out) {
+__global__ void __launch_bounds__(kSimtThreads, Tile < 128 && sizeof(typename A::Number) <= 4 ? 2 : 1)
+    gemm_simt(Work<typename A::Number> work, A a, B b, R out) {
   using T = typename A::Number;
   constexpr int each = Tile / SimtThread::side;
   using Tiles = SimtTiles<T, Tile, Depth>;

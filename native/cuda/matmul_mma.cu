@@ -70,7 +70,10 @@ template <class T, bool AcrossA, bool AcrossB>
 void run_factors(const Call& c, const Products& p, const Operand<T>& a, const Operand<T>& b) {
   Batch batch = batch_of(p);
   for (int d = 0; d < batch.ndim; ++d) batch.strides[1][d] = a.strides[d], batch.strides[2][d] = b.strides[d];
-  const GemmPlan plan = choose_gemm({p.m, p.n, p.k, p.count(), arithmetic_of(c), context_of(c).multiprocessors});
+  // Where both factors are read number by number, the widest tile's sums leave too few registers for their addresses.
+  constexpr bool narrow = AcrossA && AcrossB && sizeof(T) == 4;
+  const GemmPlan plan =
+      choose_gemm({p.m, p.n, p.k, p.count(), arithmetic_of(c), context_of(c).multiprocessors, narrow ? 128 : 256});
   const auto work = work_of<float>(c, plan, p.m, p.n, p.k, batch);
   const StridedResult<float> out{c.out[0].as<float>(),
                                  p.out_row,
@@ -78,9 +81,12 @@ void run_factors(const Call& c, const Products& p, const Operand<T>& a, const Op
                                  p.bias == nullptr ? nullptr : p.bias->as<const float>(),
                                  p.bias == nullptr ? 0 : p.bias->strides[0],
                                  p.finish};
-  run_gemm_sm80<MmaTile256, MmaTile128, MmaTileNarrow, MmaTile64>(
-      c, plan, work, LinedFactor<T, AcrossA>{a.data, p.m, a.step(), 1},
-      LinedFactor<T, AcrossB>{b.data, p.n, b.step(), 2}, out);
+  const LinedFactor<T, AcrossA> lined_a{a.data, p.m, a.step(), 1};
+  const LinedFactor<T, AcrossB> lined_b{b.data, p.n, b.step(), 2};
+  if constexpr (narrow)
+    run_gemm_sm80<MmaTile128, MmaTileNarrow, MmaTile64>(c, plan, work, lined_a, lined_b, out);
+  else
+    run_gemm_sm80<MmaTile256, MmaTile128, MmaTileNarrow, MmaTile64>(c, plan, work, lined_a, lined_b, out);
 }
 
 template <class T>
