@@ -106,7 +106,7 @@ function recurrentWork(name: keyof typeof recurrent): (inputs: Tensor[]) => Tens
       layer = new recurrent[name](x.shape[2], weightHhL0.shape[1]) as never;
       Object.assign(layer as object, { weightIhL0, weightHhL0, biasIhL0, biasHhL0 });
     }
-    return layer?.forward(x)[0] as Tensor;
+    return athanor.tidy(() => layer?.forward(x)[0] as Tensor); // the state is not left to the garbage collector
   };
 }
 

@@ -1,5 +1,6 @@
 // What LSTM, GRU and RNN share: their parameters, the walk over layers and directions, and the shapes taken.
 import { fail, show } from '../errors.js';
+import { tidy } from '../memory.js';
 import { dropout } from '../ops/dropout.js';
 import { concat, stack } from '../ops/join.js';
 import type { Generator } from '../random.js';
@@ -179,7 +180,7 @@ export abstract class Recurrent<State> extends Module<
     const batch = this.batchFirst ? `[N, T, ${inputSize}]` : `[T, N, ${inputSize}]`;
     checkInput(name, x, this.cell(0, 0).weightIh, fits, `${batch} or [T, ${inputSize}]`);
     const single = x.ndim === 2;
-    const axis = this.batchFirst ? 0 : 1; // of the batch
+    const axis = this.batchFirst ? 0 : 1;
     const walked = single ? x.unsqueeze(1) : this.batchFirst ? x.transpose(0, 1) : x;
     if (walked.shape[0] === 0) fail(name, 'a sequence has at least one step', formatShape(x.shape));
     const rows = walked.shape[1];
@@ -189,8 +190,19 @@ export abstract class Recurrent<State> extends Module<
       const checked = checkState(name, this.stateNames[i], t, shape, x);
       return single ? checked.unsqueeze(1) : checked;
     });
+    // What is made on the way is as large as the output many times over: it is not left to the garbage collector.
+    return tidy(() => this.#walk(walked, given, { single, axis }));
+  }
+
+  /** All layers over x [T, N, ...]; `single`: the results have no N, `axis`: that of the batch. */
+  #walk(
+    x: Tensor,
+    given: readonly Tensor[] | undefined,
+    { single, axis }: { single: boolean; axis: number },
+  ): [output: Tensor, state: State] {
+    const { directions, numLayers } = this;
     const last: Tensor[][] = this.stateNames.map(() => []);
-    let input = walked;
+    let input = x;
     for (let layer = 0; layer < numLayers; layer++) {
       const outputs: Tensor[] = [];
       for (let direction = 0; direction < directions; direction++) {

@@ -38,12 +38,24 @@ ATHANOR_ALWAYS_INLINE void scatter(int64_t n, T* to, int64_t step, const T* from
   for (int64_t i = 0; i < n; ++i) to[i * step] = from[i];
 }
 
+template <class T>
+ATHANOR_ALWAYS_INLINE void repeat(int64_t n, T* to, const T* from) {
+  const T x = *from;  // apart from gather(): of a step that is not known the compiler makes a loop of single elements
+  for (int64_t i = 0; i < n; ++i) to[i] = x;
+}
+
 /** n elements between a strided row and a dense block; only their size matters. */
 static inline void gather_items(size_t size, int64_t n, void* to, const char* from, int64_t step) {
   if (size == 4) return gather(n, static_cast<uint32_t*>(to), reinterpret_cast<const uint32_t*>(from), step);
   if (size == 8) return gather(n, static_cast<uint64_t*>(to), reinterpret_cast<const uint64_t*>(from), step);
   if (size == 2) return gather(n, static_cast<uint16_t*>(to), reinterpret_cast<const uint16_t*>(from), step);
   gather(n, static_cast<uint8_t*>(to), reinterpret_cast<const uint8_t*>(from), step);
+}
+static inline void repeat_item(size_t size, int64_t n, void* to, const char* from) {
+  if (size == 4) return repeat(n, static_cast<uint32_t*>(to), reinterpret_cast<const uint32_t*>(from));
+  if (size == 8) return repeat(n, static_cast<uint64_t*>(to), reinterpret_cast<const uint64_t*>(from));
+  if (size == 2) return repeat(n, static_cast<uint16_t*>(to), reinterpret_cast<const uint16_t*>(from));
+  repeat(n, static_cast<uint8_t*>(to), reinterpret_cast<const uint8_t*>(from));
 }
 static inline void scatter_items(size_t size, int64_t n, char* to, int64_t step, const void* from) {
   if (size == 4) return scatter(n, reinterpret_cast<uint32_t*>(to), step, static_cast<const uint32_t*>(from));
@@ -59,7 +71,7 @@ static void run_row(int64_t n, const int64_t* steps, const size_t* sizes, char* 
   alignas(64) char buffers[N + 1][kBlock * 8];
   const void* in[N];
   for (int k = 1; k <= N; ++k)
-    if (steps[k] == 0) gather_items(sizes[k], min_of(n, kBlock), buffers[k], first[k], 0);
+    if (steps[k] == 0) repeat_item(sizes[k], min_of(n, kBlock), buffers[k], first[k]);
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t count = min_of(n - begin, kBlock);
     for (int k = 1; k <= N; ++k) {

@@ -19,50 +19,66 @@ ATHANOR_ALWAYS_INLINE double exp_tail(double r) {
               2.76302483825406961e-7, 2.50000644063187387e-8);
 }
 
-/** x = k ln 2 + r. `k` is exact as a number and as `biased`, its bits offset by 2 * bias + 2 so that they never borrow.
- */
+/** Adding this rounds to a whole number k, as Format::rounder does, and leaves k + 2 bias in the low bits: two biases,
+ *  so that no k of a result is negative there. */
+template <class T>
+constexpr T kRounder = Format<T>::rounder + 2 * Format<T>::bias;
+
+/** x = k ln 2 + r. `offset` holds k + 2 bias in its low bits, and nothing in those above that reach an exponent. */
 template <class T>
 struct Reduced {
   T k, r;
-  typename Format<T>::Bits biased;
+  typename Format<T>::Bits offset;
 };
 template <class T>
 ATHANOR_ALWAYS_INLINE Reduced<T> reduce(T x) {
   using F = Format<T>;
   Reduced<T> out;
-  const T rounded = x * static_cast<T>(1.4426950408889634) + F::rounder;
-  out.k = rounded - F::rounder;
-  out.biased = bits(rounded) - bits(F::rounder) + (2 * F::bias + 2);
+  const T rounded = x * static_cast<T>(1.4426950408889634) + kRounder<T>;
+  out.k = rounded - kRounder<T>;
+  out.offset = bits(rounded);
   out.r = (x - out.k * F::ln2_high) - out.k * F::ln2_low;
   return out;
 }
 
 /** p * 2^k, rounded once where the result is denormal: two factors, since 2^k alone may be out of range. */
 template <class T>
-ATHANOR_ALWAYS_INLINE T scale(T p, typename Format<T>::Bits biased) {
+ATHANOR_ALWAYS_INLINE T scale(T p, typename Format<T>::Bits offset) {
   using F = Format<T>;
-  const typename F::Bits half = biased >> 1, other = biased - half;
-  // half - (bias + 1) is an exponent; plus bias it is the exponent's field
-  return p * from_bits<T>((half - 1) << F::mantissa) * from_bits<T>((other - 1) << F::mantissa);
+  // Exponents of the two that add up to `offset`: its half, rounded down, and the rest.
+  const typename F::Bits twice_half = offset << (F::mantissa - 1), half = twice_half & ~(F::sign | F::fraction);
+  return p * from_bits<T>(half) * from_bits<T>((twice_half << 1) - half);
+}
+
+/** The same for k <= 0, down to -190 (double: -1534), with one factor that depends on k. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T scale_down(T p, typename Format<T>::Bits offset) {
+  using F = Format<T>;
+  constexpr typename F::Bits extra = F::bias / 2 + 1;
+  const T factor = from_bits<T>((offset << F::mantissa) - ((F::bias - extra) << F::mantissa));
+  return p * factor * from_bits<T>((F::bias - extra) << F::mantissa);
 }
 
 /** Beyond these, exp is 0 or infinite. */
 ATHANOR_ALWAYS_INLINE float exp_range(float x) { return within(x, -104.0f, 89.0f); }
 ATHANOR_ALWAYS_INLINE double exp_range(double x) { return within(x, -746.0, 710.0); }
 
-/** exp(x + low) for a `low` that is small beside 1, as when x holds a product whose rounding error `low` is. */
+/** exp(x + low) for -128 < x <= 0 (double: -1024) and a `low` that is small beside 1, as when x holds a product whose
+ *  rounding error `low` is. */
 template <class T>
-ATHANOR_ALWAYS_INLINE T exp_sum(T x, T low) {
-  Reduced<T> to = reduce(exp_range(x));
+ATHANOR_ALWAYS_INLINE T exp_down(T x, T low) {
+  Reduced<T> to = reduce(x);
   to.r += low;
-  return scale(1 + (to.r + to.r * to.r * exp_tail(to.r)), to.biased);
+  return scale_down(1 + (to.r + to.r * to.r * exp_tail(to.r)), to.offset);
 }
+ATHANOR_ALWAYS_INLINE float exp_down(float x) { return exp_down(x < -104.0f ? -104.0f : x, 0.0f); }
+ATHANOR_ALWAYS_INLINE double exp_down(double x) { return exp_down(x < -746.0 ? -746.0 : x, 0.0); }
 
 /** e^x. At most 1.04 ulp off, denormal results included. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T exp(T x) {
   const Reduced<T> to = reduce(exp_range(x));
-  return scale(1 + (to.r + to.r * to.r * exp_tail(to.r)), to.biased);
+  return scale(1 + (to.r + to.r * to.r * exp_tail(to.r)), to.offset);
 }
 
 /** Beyond these, exp2 is 0 or infinite. */
@@ -72,10 +88,9 @@ ATHANOR_ALWAYS_INLINE double exp2_range(double x) { return within(x, -1076.0, 10
 /** 2^x, exact for whole x. At most 1.05 ulp off, denormal results included. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T exp2(T x) {
-  using F = Format<T>;
-  const T held = exp2_range(x), rounded = held + F::rounder;
-  const T r = (held - (rounded - F::rounder)) * static_cast<T>(0.6931471805599453);
-  return scale(1 + (r + r * r * exp_tail(r)), bits(rounded) - bits(F::rounder) + (2 * F::bias + 2));
+  const T held = exp2_range(x), rounded = held + kRounder<T>;
+  const T r = (held - (rounded - kRounder<T>)) * static_cast<T>(0.6931471805599453);
+  return scale(1 + (r + r * r * exp_tail(r)), bits(rounded));
 }
 
 /** e^x - 1 without cancellation. At most 1.7 ulp off (double: 2). */
@@ -85,9 +100,9 @@ ATHANOR_ALWAYS_INLINE T expm1(T x) {
   const Reduced<T> to = reduce(exp_range(x));
   const T p = to.r + to.r * to.r * exp_tail(to.r);
   // Half of 2^k: 2^k itself overflows one step before the result does. Far below -1 any small factor will do.
-  const typename F::Bits field = to.biased - (F::bias + 3);
-  const typename F::Bits least = F::bias - (F::mantissa + 10);
-  const T half = from_bits<T>((to.k < -(F::mantissa + 9) ? least : field) << F::mantissa);
+  const typename F::Bits field = (to.offset << F::mantissa) - (typename F::Bits{F::bias + 1} << F::mantissa);
+  const typename F::Bits least = typename F::Bits{F::bias - (F::mantissa + 10)} << F::mantissa;
+  const T half = from_bits<T>(to.k < -(F::mantissa + 9) ? least : field);
   const T out = 2 * (half * p + (half - static_cast<T>(0.5)));
   return magnitude(x) < F::tiny ? x : out;
 }
@@ -95,7 +110,7 @@ ATHANOR_ALWAYS_INLINE T expm1(T x) {
 /** 1 / (1 + e^-x), accurate relative to the result at both ends. At most 2.5 ulp off. */
 template <class T>
 ATHANOR_ALWAYS_INLINE T sigmoid(T x) {
-  const T e = exp(-magnitude(x));
+  const T e = exp_down(-magnitude(x));
   return (x < 0 ? e : T(1)) / (1 + e);
 }
 

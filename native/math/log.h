@@ -128,7 +128,7 @@ ATHANOR_ALWAYS_INLINE double log1p_unit_tail(double z) {
 template <class T>
 ATHANOR_ALWAYS_INLINE T softplus(T x, T beta) {
   // t = e - s e, so that s, the least exact of them, counts for a third at most.
-  const T e = exp(-magnitude(beta * x)), s = e / (2 + e), z = s * s, share = 1 / beta;
+  const T e = exp_down(-magnitude(beta * x)), s = e / (2 + e), z = s * s, share = 1 / beta;
   return (x < 0 ? T(0) : x) + share * (e - s * (e - 2 * (z * log1p_unit_tail(z))));
 }
 

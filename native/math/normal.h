@@ -44,15 +44,16 @@ struct TailRange<double> {
   static constexpr uint64_t high = 0xfffffffff8000000u;
 };
 
-/** For u >= 0. */
+/** For u >= 0; nan counts as the range's end. */
 template <class T>
 ATHANOR_ALWAYS_INLINE Tail<T> normal_tail(T u) {
   using R = TailRange<T>;
-  u = u > R::end ? R::end : u;
+  const typename Format<T>::Bits given = bits(u), end = bits(T(R::end));  // as whole numbers: one instruction
+  u = from_bits<T>(given < end ? given : end);
   // u^2/2 in two parts: the rounding error of the square would be multiplied by u^2.
   const T high = from_bits<T>(bits(u) & R::high), low = u - high, half = static_cast<T>(-0.5);
   Tail<T> out;
-  out.density = exp_sum(half * high * high, half * low * (u + high));
+  out.density = exp_down(half * high * high, half * low * (u + high));
   const T t = 1 / (1 + R::scale * u);
   out.above = out.density * (t * tail_ratio(t - static_cast<T>(0.5)));
   return out;
@@ -75,7 +76,7 @@ template <class T>
 ATHANOR_ALWAYS_INLINE T erf(T x) {
   const T a = magnitude(x), near = x + x * erf_near(x * x);
   const T far = with_sign(1 - 2 * normal_tail(a * static_cast<T>(1.4142135623730951)).above, x);
-  return a < 1 ? near : far;
+  return a >= 1 ? far : near;  // near for nan
 }
 
 /** x P(normal < x) = x/2 (1 + erf(x / sqrt 2)), accurate relative to the result for negative x too. */
