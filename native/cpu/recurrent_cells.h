@@ -15,6 +15,7 @@ struct CellRow {
   int64_t units;      // H: from one gate's array to the next one's
   const T* products;  // gate g at products + g * apart
   int64_t apart;
+  int64_t state_apart;  // from one group of what the next step multiplies to the next group
 };
 
 /** h = activation(x + W h). in: x; out: h. */
@@ -67,12 +68,12 @@ struct LstmCell {
     const T *g_out, *g_cell, *g_gates;
     const T *gates, *cell, *before;
   };
-  /** carry: the gradient of the cell that the step hands down. */
+  /** carry: the gradient of the cell that the step hands down; d: what is multiplied, groups state_apart apart. */
   template <class T>
   static void backward(const CellRow<T>& r, const Given<T>& in, T* carry, T* d) {
     const T* const p = r.products;
     const Given<T> a = in;
-    const int64_t H = r.units;
+    const int64_t H = r.units, D = r.state_apart;
     const int n = r.n;
 #pragma omp simd
     for (int u = 0; u < n; ++u) {
@@ -80,9 +81,9 @@ struct LstmCell {
       const T t = m::tanh(a.cell[u]), dh = a.g_out[u] + p[u];
       const T dc = carry[u] + a.g_cell[u] + dh * o * m::tanh_slope(t);
       d[u] = (dc * g + a.g_gates[u]) * i * (1 - i);
-      d[u + H] = (dc * a.before[u] + a.g_gates[u + H]) * f * (1 - f);
-      d[u + 2 * H] = (dc * i + a.g_gates[u + 2 * H]) * m::tanh_slope(g);
-      d[u + 3 * H] = (dh * t + a.g_gates[u + 3 * H]) * o * (1 - o);
+      d[u + D] = (dc * a.before[u] + a.g_gates[u + H]) * f * (1 - f);
+      d[u + 2 * D] = (dc * i + a.g_gates[u + 2 * H]) * m::tanh_slope(g);
+      d[u + 3 * D] = (dh * t + a.g_gates[u + 3 * H]) * o * (1 - o);
       carry[u] = dc * f;
     }
   }
@@ -114,7 +115,7 @@ struct GruCell {
   static void backward(const CellRow<T>& row, const Given<T>& in, T* carry, T* dx, T* dp) {
     const T* const p = row.products;
     const Given<T> a = in;
-    const int64_t H = row.units;
+    const int64_t H = row.units, D = row.state_apart;
     const int count = row.n;
 #pragma omp simd
     for (int u = 0; u < count; ++u) {
@@ -124,7 +125,7 @@ struct GruCell {
       const T dr = (dn * q + a.g_gates[u]) * r * (1 - r);
       const T dz = (dh * (a.before[u] - n) + a.g_gates[u + H]) * z * (1 - z);
       dx[u] = dr, dx[u + H] = dz, dx[u + 2 * H] = dn;
-      dp[u] = dr, dp[u + H] = dz, dp[u + 2 * H] = dn * r + a.g_gates[u + 3 * H];
+      dp[u] = dr, dp[u + D] = dz, dp[u + 2 * D] = dn * r + a.g_gates[u + 3 * H];
       carry[u] = dh * z;
     }
   }
