@@ -202,7 +202,8 @@ export abstract class Recurrent<State> extends Module<
   ): [output: Tensor, state: State] {
     const { directions, numLayers } = this;
     const last: Tensor[][] = this.stateNames.map(() => []);
-    let input = x;
+    // One copy, where products forward and backward would each have to gather the rows of a step from afar.
+    let input = x.contiguous();
     for (let layer = 0; layer < numLayers; layer++) {
       const outputs: Tensor[] = [];
       for (let direction = 0; direction < directions; direction++) {

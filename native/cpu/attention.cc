@@ -111,8 +111,8 @@ void attend_block(const Attention<T>& p, int64_t n, int64_t h, const Part& rows,
     for (int64_t i = 0; i < rows.size(); ++i) {
       T* const row = scores + i * kKeys;
       const int64_t seen = p.seen(rows.from + i, keys);
-      scale_scores(row, seen, p.scale, p.mask.at(n, h, rows.from + i, keys.from), p.mask.step);
-      const T shrink = exponentials(row, seen, so_far[i]);
+      const int64_t whole = scale_scores(row, seen, p.scale, p.mask.at(n, h, rows.from + i, keys.from), p.mask.step);
+      const T shrink = exponentials(row, whole, so_far[i]);
       clear(row + seen, keys.size() - seen);
       if (j > 0)
         for (int64_t d = 0; d < p.value_width; ++d) sums[i * p.value_width + d] *= shrink;
@@ -197,8 +197,8 @@ void differentiate_head(const Attention<T>& p, const Gradients<T>& x, int64_t n,
       for (int64_t i = 0; i < rows.size(); ++i) {
         T *const row = scores + i * kKeys, *const slope = slopes + i * kKeys;
         const int64_t seen = p.seen(rows.from + i, keys);
-        scale_scores(row, seen, p.scale, p.mask.at(n, h, rows.from + i, keys.from), p.mask.step);
-        probabilities(row, slope, seen, element<T>(x.log_sums, n, h, rows.from + i), deltas[rows.from + i], p.scale);
+        const int64_t whole = scale_scores(row, seen, p.scale, p.mask.at(n, h, rows.from + i, keys.from), p.mask.step);
+        probabilities(row, slope, whole, element<T>(x.log_sums, n, h, rows.from + i), deltas[rows.from + i], p.scale);
         clear(row + seen, keys.size() - seen);
         clear(slope + seen, keys.size() - seen);
       }

@@ -51,18 +51,25 @@ struct Mask {
   }
 };
 
-/** scores = scale scores + mask */
+/**
+ * scores = scale scores + mask for those `seen`. Returns how many to go on with: what fills the last vector has no
+ * weight, because a causal row ends anywhere, and what a loop does behind its last whole vector takes longer than all
+ * of them. Rows have room for that.
+ */
 template <class T>
-void scale_scores(T* scores, int64_t count, T scale, const T* mask, int64_t step) {
+int64_t scale_scores(T* scores, int64_t seen, T scale, const T* mask, int64_t step) {
+  const int64_t whole = ceil_div(seen, int64_t{kLanes<T>}) * kLanes<T>;
   if (mask == nullptr) {
 #pragma omp simd
-    for (int64_t j = 0; j < count; ++j) scores[j] *= scale;
+    for (int64_t j = 0; j < whole; ++j) scores[j] *= scale;
   } else if (step == 1) {
 #pragma omp simd
-    for (int64_t j = 0; j < count; ++j) scores[j] = scores[j] * scale + mask[j];
+    for (int64_t j = 0; j < seen; ++j) scores[j] = scores[j] * scale + mask[j];
   } else {
-    for (int64_t j = 0; j < count; ++j) scores[j] = scores[j] * scale + mask[j * step];
+    for (int64_t j = 0; j < seen; ++j) scores[j] = scores[j] * scale + mask[j * step];
   }
+  for (int64_t j = seen; j < whole; ++j) scores[j] = m::Limits<T>::low;
+  return whole;
 }
 
 /** A row of scores so far: the largest, and the sum of exponentials relative to that. */

@@ -44,9 +44,9 @@ const T* before(const Sizes& z, int64_t s, const T* all, const Sequence<T>& init
 }
 
 template <class T, int Groups>
-CellRow<T> cell_row(const Sizes& z, const Block& b, const T* tiles, int64_t i) {
+CellRow<T> cell_row(const Sizes& z, const Steps<T, Groups>& steps, const Block& b, const T* tiles, int64_t i) {
   using S = Steps<T, Groups>;
-  return {b.units, z.units, tiles + i * S::width, S::tile_size};
+  return {b.units, z.units, tiles + i * S::width, S::tile_size, steps.group_apart(b)};
 }
 
 template <class T>
@@ -56,14 +56,13 @@ T* zeros(Context* ctx, int64_t count) {
   return out;
 }
 
-/** Gradient of the initial state: what the last step's product and `carry` (absent: 0) come to. */
+/** Gradient of a row of the initial state: what the last step's product and `carry` (absent: 0) come to. */
 template <class T>
-void initial_gradient(const Sizes& z, const Block& b, const T* tiles, const T* carry, T* to) {
-  for (int64_t i = 0; i < b.rows; ++i)
-    for (int u = 0; u < b.units; ++u) {
-      const int64_t at = (b.row + i) * z.units + b.unit + u;
-      to[at] = tiles[i * Tile<T>::width + u] + (carry == nullptr ? T(0) : carry[at]);
-    }
+void initial_gradient(const Sizes& z, const Block& b, int64_t i, const T* tiles, const T* carry, T* to) {
+  for (int u = 0; u < b.units; ++u) {
+    const int64_t at = (b.row + i) * z.units + b.unit + u;
+    to[at] = tiles[i * Tile<T>::width + u] + (carry == nullptr ? T(0) : carry[at]);
+  }
 }
 
 // ---- rnn. in: x, w, h0; out: h
@@ -74,14 +73,13 @@ void rnn_forward(const Call& c) {
   if (is_empty(z)) return;
   const auto x = sequence_of<T>(c.ctx, c.in[0], z.units), h0 = sequence_of<T>(c.ctx, c.in[2], z.units);
   T* const h = c.out[0].as<T>();
-  Steps<T, 1> steps(c.ctx, z.rows, z.units, z.units, transposed<T>(c.in[1]));
+  Steps<T, 1> steps(c.ctx, z.rows, z.units, 1, transposed<T>(c.in[1]));
   if (c.in[2].ndim > 0) steps.start(h0);
-  steps.run(z.steps, [&](int64_t s, const Block& b, const T* tiles) {
-    const int64_t t = z.at(s);
-    T* const to = h + (t * z.rows + b.row) * z.units + b.unit;
-    for (int64_t i = 0; i < b.rows; ++i)
-      PlainCell<Relu>::forward(cell_row<T, 1>(z, b, tiles, i), x.at(t, b.row + i) + b.unit, to + i * z.units);
-    steps.leave(s, b, b.unit, b.units, to, z.units);
+  const auto out = [&](int64_t s, int64_t row) { return h + (z.at(s) * z.rows + row) * z.units; };
+  steps.run(z.steps, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+    const int64_t row = b.row + i;
+    PlainCell<Relu>::forward(cell_row(z, steps, b, tiles, i), x.at(z.at(s), row) + b.unit, state);
+    copy_row<T>(state, out(s, row) + b.unit, b.units);
   });
 }
 
@@ -92,17 +90,15 @@ void rnn_backward(const Call& c) {
   if (is_empty(z)) return;
   const auto g = sequence_of<T>(c.ctx, c.in[0], z.units), h = sequence_of<T>(c.ctx, c.in[1], z.units);
   T* const d = c.out[0].as<T>();
-  Steps<T, 1> steps(c.ctx, z.rows, z.units, z.units, straight<T>(c.in[2]));
-  steps.run(z.steps + (c.n_out > 1), [&](int64_t s, const Block& b, const T* tiles) {
-    if (s == z.steps) return initial_gradient<T>(z, b, tiles, nullptr, c.out[1].as<T>());
-    const int64_t t = z.at(z.steps - 1 - s);
-    T* const to = d + (t * z.rows + b.row) * z.units + b.unit;
-    for (int64_t i = 0; i < b.rows; ++i) {
-      const int64_t row = b.row + i;
-      PlainCell<Relu>::backward(cell_row<T, 1>(z, b, tiles, i), g.at(t, row) + b.unit, h.at(t, row) + b.unit,
-                                to + i * z.units);
-    }
-    steps.leave(s, b, b.unit, b.units, to, z.units);
+  Steps<T, 1> steps(c.ctx, z.rows, z.units, 1, straight<T>(c.in[2]));
+  const auto time = [&](int64_t s) { return z.at(z.steps - 1 - s); };
+  const auto out = [&](int64_t s, int64_t row) { return d + (time(s) * z.rows + row) * z.units; };
+  steps.run(z.steps + (c.n_out > 1), [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+    if (s == z.steps) return initial_gradient<T>(z, b, i, tiles, nullptr, c.out[1].as<T>());
+    const int64_t row = b.row + i;
+    PlainCell<Relu>::backward(cell_row(z, steps, b, tiles, i), g.at(time(s), row) + b.unit, h.at(time(s), row) + b.unit,
+                              state);
+    copy_row<T>(state, out(s, row) + b.unit, b.units);
   });
 }
 
@@ -116,14 +112,14 @@ void lstm_forward(const Call& c) {
   const auto x = sequence_of<T>(c.ctx, c.in[0], 4 * H);
   const auto h0 = sequence_of<T>(c.ctx, c.in[2], H), c0 = sequence_of<T>(c.ctx, c.in[3], H);
   T *const h = c.out[0].as<T>(), *const cells = c.out[1].as<T>(), *const gates = c.out[2].as<T>();
-  Steps<T, 4> steps(c.ctx, z.rows, H, H, transposed<T>(c.in[1]));
+  Steps<T, 4> steps(c.ctx, z.rows, H, 1, transposed<T>(c.in[1]));
   if (c.in[2].ndim > 0) steps.start(h0);
-  steps.run(z.steps, [&](int64_t s, const Block& b, const T* tiles) {
-    const int64_t t = z.at(s), at = (t * z.rows + b.row) * H + b.unit;
-    for (int64_t i = 0; i < b.rows; ++i)
-      LstmCell::forward(cell_row<T, 4>(z, b, tiles, i), x.at(t, b.row + i) + b.unit, before<T>(z, s, cells, c0, b, i),
-                        gates + (t * z.rows + b.row + i) * 4 * H + b.unit, cells + at + i * H, h + at + i * H);
-    steps.leave(s, b, b.unit, b.units, h + at, H);
+  const auto line = [&](int64_t s, int64_t row) { return z.at(s) * z.rows + row; };
+  steps.run(z.steps, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+    const int64_t row = b.row + i, at = line(s, row) * H + b.unit;
+    LstmCell::forward(cell_row(z, steps, b, tiles, i), x.at(z.at(s), row) + b.unit, before<T>(z, s, cells, c0, b, i),
+                      gates + line(s, row) * 4 * H + b.unit, cells + at, state);
+    copy_row<T>(state, h + at, b.units);
   });
 }
 
@@ -139,20 +135,20 @@ void lstm_backward(const Call& c) {
   const auto c0 = sequence_of<T>(c.ctx, c.in[6], H);
   T* const d = c.out[0].as<T>();
   T* const carry = zeros<T>(c.ctx, z.rows * H);
-  Steps<T, 1> steps(c.ctx, z.rows, H, 4 * H, straight<T>(c.in[5]));
-  steps.run(z.steps + (c.n_out > 1), [&](int64_t s, const Block& b, const T* tiles) {
-    if (s == z.steps) return initial_gradient<T>(z, b, tiles, nullptr, c.out[1].as<T>());
-    const int64_t forward = z.steps - 1 - s, t = z.at(forward);
-    T* const to = d + (t * z.rows + b.row) * 4 * H + b.unit;
-    for (int64_t i = 0; i < b.rows; ++i) {
-      const int64_t row = b.row + i;
-      const auto at = [&](const Sequence<T>& q) { return q.at(t, row) + b.unit; };
-      const T* const last = forward == 0 ? c0.at(0, row) : cells.at(z.at(forward - 1), row);
-      LstmCell::backward(cell_row<T, 1>(z, b, tiles, i),
-                         {at(g_out), at(g_cells), at(g_gates), at(gates), at(cells), last + b.unit},
-                         carry + row * H + b.unit, to + i * 4 * H);
-    }
-    for (int g = 0; g < 4; ++g) steps.leave(s, b, g * H + b.unit, b.units, to + g * H, 4 * H);
+  Steps<T, 1> steps(c.ctx, z.rows, H, 4, straight<T>(c.in[5]));
+  const auto time = [&](int64_t s) { return z.at(z.steps - 1 - s); };
+  const auto out = [&](int64_t s, int64_t row) { return d + (time(s) * z.rows + row) * 4 * H; };
+  const auto last = [&](int64_t s, int64_t row) {
+    return s == z.steps - 1 ? c0.at(0, row) : cells.at(time(s + 1), row);
+  };
+  steps.run(z.steps + (c.n_out > 1), [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+    if (s == z.steps) return initial_gradient<T>(z, b, i, tiles, nullptr, c.out[1].as<T>());
+    const int64_t row = b.row + i;
+    const auto at = [&](const Sequence<T>& q) { return q.at(time(s), row) + b.unit; };
+    LstmCell::backward(cell_row(z, steps, b, tiles, i),
+                       {at(g_out), at(g_cells), at(g_gates), at(gates), at(cells), last(s, row) + b.unit},
+                       carry + row * H + b.unit, state);
+    for (int g = 0; g < 4; ++g) copy_row<T>(state + g * steps.group_apart(b), out(s, row) + g * H + b.unit, b.units);
   });
   if (c.n_out > 1)
     for (int64_t i = 0; i < z.rows * H; ++i) c.out[2].as<T>()[i] = carry[i];
@@ -169,14 +165,14 @@ void gru_forward(const Call& c) {
   const T* const bias =
       c.in[2].ndim == 0 ? sequence_of<T>(c.ctx, c.in[2], 3 * H).data : dense_vector<T>(c.ctx, c.in[2]);
   T *const h = c.out[0].as<T>(), *const gates = c.out[1].as<T>();
-  Steps<T, 3> steps(c.ctx, z.rows, H, H, transposed<T>(c.in[1]));
+  Steps<T, 3> steps(c.ctx, z.rows, H, 1, transposed<T>(c.in[1]));
   if (c.in[3].ndim > 0) steps.start(h0);
-  steps.run(z.steps, [&](int64_t s, const Block& b, const T* tiles) {
-    const int64_t t = z.at(s), at = (t * z.rows + b.row) * H + b.unit;
-    for (int64_t i = 0; i < b.rows; ++i)
-      GruCell::forward(cell_row<T, 3>(z, b, tiles, i), x.at(t, b.row + i) + b.unit, bias + b.unit,
-                       before<T>(z, s, h, h0, b, i), gates + (t * z.rows + b.row + i) * 4 * H + b.unit, h + at + i * H);
-    steps.leave(s, b, b.unit, b.units, h + at, H);
+  const auto line = [&](int64_t s, int64_t row) { return z.at(s) * z.rows + row; };
+  steps.run(z.steps, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+    const int64_t row = b.row + i;
+    GruCell::forward(cell_row(z, steps, b, tiles, i), x.at(z.at(s), row) + b.unit, bias + b.unit,
+                     before<T>(z, s, h, h0, b, i), gates + line(s, row) * 4 * H + b.unit, state);
+    copy_row<T>(state, h + line(s, row) * H + b.unit, b.units);
   });
 }
 
@@ -191,18 +187,17 @@ void gru_backward(const Call& c) {
   const auto h0 = sequence_of<T>(c.ctx, c.in[5], H);
   T *const dx = c.out[0].as<T>(), *const dp = c.out[1].as<T>();
   T* const carry = zeros<T>(c.ctx, z.rows * H);
-  Steps<T, 1> steps(c.ctx, z.rows, H, 3 * H, straight<T>(c.in[4]));
-  steps.run(z.steps + (c.n_out > 2), [&](int64_t s, const Block& b, const T* tiles) {
-    if (s == z.steps) return initial_gradient<T>(z, b, tiles, carry, c.out[2].as<T>());
-    const int64_t forward = z.steps - 1 - s, t = z.at(forward), at = (t * z.rows + b.row) * 3 * H + b.unit;
-    for (int64_t i = 0; i < b.rows; ++i) {
-      const int64_t row = b.row + i;
-      const auto of = [&](const Sequence<T>& q) { return q.at(t, row) + b.unit; };
-      const T* const last = forward == 0 ? h0.at(0, row) : h.at(z.at(forward - 1), row);
-      GruCell::backward(cell_row<T, 1>(z, b, tiles, i), {of(g_out), of(g_gates), of(gates), last + b.unit},
-                        carry + row * H + b.unit, dx + at + i * 3 * H, dp + at + i * 3 * H);
-    }
-    for (int g = 0; g < 3; ++g) steps.leave(s, b, g * H + b.unit, b.units, dp + at + g * H, 3 * H);
+  Steps<T, 1> steps(c.ctx, z.rows, H, 3, straight<T>(c.in[4]));
+  const auto time = [&](int64_t s) { return z.at(z.steps - 1 - s); };
+  const auto line = [&](int64_t s, int64_t row) { return (time(s) * z.rows + row) * 3 * H; };
+  const auto last = [&](int64_t s, int64_t row) { return s == z.steps - 1 ? h0.at(0, row) : h.at(time(s + 1), row); };
+  steps.run(z.steps + (c.n_out > 2), [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+    if (s == z.steps) return initial_gradient<T>(z, b, i, tiles, carry, c.out[2].as<T>());
+    const int64_t row = b.row + i, at = line(s, row) + b.unit;
+    const auto of = [&](const Sequence<T>& q) { return q.at(time(s), row) + b.unit; };
+    GruCell::backward(cell_row(z, steps, b, tiles, i), {of(g_out), of(g_gates), of(gates), last(s, row) + b.unit},
+                      carry + row * H + b.unit, dx + at, state);
+    for (int g = 0; g < 3; ++g) copy_row<T>(state + g * steps.group_apart(b), dp + at + g * H, b.units);
   });
 }
 

@@ -3,11 +3,13 @@
 // Legend: T steps, N rows (the batch), H units, G gates.
 //
 // A step is cut among threads by units, so that each thread's share of the matrix stays in its second-level cache from
-// step to step, or by rows where there are too few units. What a step makes of its share of the state it packs itself
-// for the step that follows; the two take turns with two buffers, so one meeting of the threads a step is enough.
+// step to step, or by rows where there are too few units. The work on a block leaves its share of the state where the
+// products of the step that follows read it; the two take turns with two buffers, so one meeting of the threads a step
+// is enough. Within a share a panel of the state stays in the first cache while panels of the matrix stream by.
 #pragma once
 #include "cpu/dense.h"
 #include "cpu/gemm.h"
+#include "cpu/recurrent_tile.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -51,9 +53,17 @@ struct Block {
   int rows, units;
 };
 
+/** Copies n numbers of a row. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void copy_row(const T* from, T* to, int n) {
+  int u = 0;
+  for (; u + kLanes<T> <= n; u += kLanes<T>) store(to + u, load(from + u));
+  for (; u < n; ++u) to[u] = from[u];
+}
+
 /**
  * The products of a sequence: state [N, depth] times a matrix with `Groups` columns for each unit. Those of a block
- * are `Groups` tiles of Tile::rows x Tile::width numbers.
+ * are `Groups` tiles of Tile::rows x Tile::width numbers. The depth is one number a unit, or several groups of such.
  */
 template <class T, int Groups>
 class Steps {
@@ -62,53 +72,63 @@ class Steps {
   static constexpr int tile_size = Tile<T>::rows * width;
 
   /** `matrix`: step along the depth and across columns; column g * units + u belongs to unit u. */
-  Steps(Context* ctx, int64_t rows, int64_t units, int64_t depth, const StridedFactor<T>& matrix)
-      : ctx_(ctx), units_(units), depth_(depth), panels_(rows), unit_panels_(ceil_div(units, width)) {
-    const int64_t size = depth * width;
+  Steps(Context* ctx, int64_t rows, int64_t units, int64_t depth_groups, const StridedFactor<T>& matrix)
+      : ctx_(ctx),
+        units_(units),
+        depth_(depth_groups * units),
+        panels_(rows),
+        unit_panels_(ceil_div(units, width)),
+        squares_(depth_groups * unit_panels_) {
+    const int64_t size = depth_ * width;
     T* const packed = scratch_array<T>(ctx, unit_panels_ * Groups * size);
     parallel_for(ctx, unit_panels_ * Groups, ceil_div(kGrain, max_of<int64_t>(1, size)), [&](int64_t from, int64_t to) {
       for (int64_t i = from; i < to; ++i) {
         const int64_t unit = i / Groups * width;
-        matrix.pack(packed + i * size, i % Groups * units + unit, units_of(i / Groups), width, 0, depth);
+        matrix.pack(packed + i * size, i % Groups * units + unit, units_of(i / Groups), width, 0, depth_);
       }
     });
     matrix_ = packed;
-    for (T*& s : state_) s = scratch_array<T>(ctx, rows * depth);
-    const int64_t threads = rows * units * depth * Groups < Blocking<T>::worth_sharing ? 1 : ctx->threads;
+    for (T*& s : state_) s = scratch_array<T>(ctx, rows * squares_ * width);
+    const int64_t threads = rows * units * depth_ * Groups < Blocking<T>::worth_sharing ? 1 : ctx->threads;
     const int64_t unit_share = ceil_div(unit_panels_, threads), row_share = ceil_div(panels_.count, threads);
     by_units_ = unit_share * panels_.count <= row_share * unit_panels_;
     chunks_ = min_of<int64_t>(threads, by_units_ ? unit_panels_ : panels_.count);
   }
 
-  /** Packs what the first step multiplies: [N, depth]. Without it the first step's products are 0. */
+  /** What the first step multiplies, [N, units]. Without it the first step's products are 0. */
   void start(const Sequence<T>& state) {
     for (int64_t p = 0; p < panels_.count; ++p)
-      put(panels_.start(p), panels_.height(p), 0, static_cast<int>(depth_), state.at(0, panels_.start(p)), state.row,
-          state_[0]);
+      for (int64_t u = 0; u < unit_panels_; ++u) {
+        const Block b = block_at(p, u);
+        for (int64_t i = 0; i < b.rows; ++i)
+          copy_row(state.at(0, b.row + i) + b.unit, square(0, b) + i * width, b.units);
+      }
     started_ = true;
   }
 
-  /** What a block leaves for the next step: `count` numbers of the state from `first` on, rows `row` apart. */
-  void leave(int64_t s, const Block& b, int64_t first, int count, const T* from, int64_t row) const {
-    put(b.row, b.rows, first, count, from, row, state_[(s + 1) & 1]);
-  }
+  /** From where a block leaves one group of the depth to where it leaves the next one. */
+  int64_t group_apart(const Block& b) const { return unit_panels_ * b.rows * width; }
 
-  /** work(s, block, tiles) for every block of steps s = 0 ... count - 1. */
-  template <class F>
-  void run(int64_t count, const F& work) {
+  /**
+   * work(s, block, i, tiles, state) for every row i of every block of steps s = 0 ... count - 1; it puts what the next
+   * step multiplies to `state`.
+   */
+  template <class Work>
+  void run(int64_t count, const Work& work) {
     for (int64_t s = 0; s < count; ++s)
       parallel_each(ctx_, chunks_, [&](int64_t chunk) {
         const Part mine(by_units_ ? unit_panels_ : panels_.count, chunks_, chunk);
         const Part units = by_units_ ? mine : Part(0, unit_panels_), rows = by_units_ ? Part(0, panels_.count) : mine;
         alignas(64) T tiles[Groups * tile_size];
-        for (int64_t u = units.from; u < units.to; ++u)
-          for (int64_t p = rows.from; p < rows.to; ++p) {
-            const Block block = {panels_.start(p), u * width, panels_.height(p), units_of(u)};
-            if (s > 0 || started_)
-              multiply(s, block, u, tiles);
-            else
-              for (T& x : tiles) x = T(0);
-            work(s, block, tiles);
+        const bool multiplies = s > 0 || started_;
+        if (!multiplies)
+          for (T& x : tiles) x = T(0);
+        for (int64_t p = rows.from; p < rows.to; ++p)
+          for (int64_t u = units.from; u < units.to; ++u) {
+            const Block b = block_at(p, u);
+            if (multiplies) multiply(s, b, u, tiles);
+            for (int64_t i = 0; i < b.rows; ++i)
+              work(s, b, i, static_cast<const T*>(tiles), square(s + 1, b) + i * width);
           }
       });
   }
@@ -117,29 +137,29 @@ class Steps {
   int units_of(int64_t unit_panel) const {
     return static_cast<int>(min_of<int64_t>(width, units_ - unit_panel * width));
   }
-
-  void put(int64_t row, int rows, int64_t first, int count, const T* from, int64_t from_row, T* to) const {
-    pack_strided(to + row * depth_ + first * rows, rows, rows, from, from_row, 1, count);
+  Block block_at(int64_t p, int64_t u) const { return {panels_.start(p), u * width, panels_.height(p), units_of(u)}; }
+  /** The square of the state that a block makes for step s. */
+  T* square(int64_t s, const Block& b) const {
+    return state_[s & 1] + (b.row * squares_ + b.unit / width * b.rows) * width;
   }
 
-  void multiply(int64_t s, const Block& block, int64_t unit_panel, T* tiles) const {
-    const T* const a = state_[s & 1] + block.row * depth_;
-    TileCall<T, StepRows> call;
-    call.rows.step = width;
-    call.columns = width;
-    call.c_stride = width;
-    call.bias = nullptr;
-    const int64_t parts = depth_parts<T>(depth_);
-    for (int g = 0; g < Groups; ++g) {
-      const T* const b = matrix_ + (unit_panel * Groups + g) * depth_ * width;
-      call.c = tiles + g * tile_size;
-      for (int64_t part = 0; part < parts; ++part) {
-        const Part k(depth_, parts, part);
-        call.depth = k.size();
-        call.a = a + k.from * block.rows;
-        call.b = b + k.from * width;
-        call.start = part == 0 ? Start::zero : Start::accumulate;
-        tile_function<T, StepRows>(block.rows, width)(call);
+  /** The tiles of a block. */
+  void multiply(int64_t s, const Block& b, int64_t unit_panel, T* tiles) const {
+    const int64_t cuts = min_of(squares_, depth_parts<T>(depth_));
+    StateCall<T> call;
+    call.period = unit_panels_;
+    call.last = units_of(unit_panels_ - 1);
+    for (int64_t cut = 0; cut < cuts; ++cut) {
+      const Part squares(squares_, cuts, cut);
+      const int64_t place = squares.from % unit_panels_, k = squares.from / unit_panels_ * units_ + place * width;
+      call.state = state_[s & 1] + (b.row * squares_ + squares.from * b.rows) * width;
+      call.squares = squares.size();
+      call.until_last = unit_panels_ - 1 - place;
+      call.add = cut > 0;
+      for (int g = 0; g < Groups; ++g) {
+        call.matrix = matrix_ + ((unit_panel * Groups + g) * depth_ + k) * width;
+        call.c = tiles + g * tile_size;
+        state_tile_function<T>(b.rows)(call);
       }
     }
   }
@@ -147,7 +167,7 @@ class Steps {
   Context* ctx_;
   int64_t units_, depth_;
   RowPanels<T> panels_;
-  int64_t unit_panels_;
+  int64_t unit_panels_, squares_;
   const T* matrix_;
   T* state_[2];
   bool by_units_, started_ = false;

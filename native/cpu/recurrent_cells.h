@@ -16,6 +16,7 @@ struct CellRow {
   int64_t units;      // H: from one gate's array to the next one's
   const T* products;  // gate g at products + g * apart
   int64_t apart;
+  int64_t state_apart;  // from one group of what the next step multiplies to the next group
 };
 
 /** h = activation(x + W h). in: x; out: h. */
@@ -59,19 +60,19 @@ struct LstmCell {
     const T *g_out, *g_cell, *g_gates;
     const T *gates, *cell, *before;
   };
-  /** carry: the gradient of the cell that the step hands down. */
+  /** carry: the gradient of the cell that the step hands down; d: what is multiplied, groups state_apart apart. */
   template <class T>
   static void backward(const CellRow<T>& r, const Given<T>& in, T* carry, T* d) {
     const T* const p = r.products;
     const Given<T> a = in;
-    const int64_t H = r.units;
+    const int64_t H = r.units, D = r.state_apart;
     const int n = r.n;
 #pragma omp simd
     for (int u = 0; u < n; ++u) {
       const m::LstmUnit<T> y = {a.gates[u], a.gates[u + H], a.gates[u + 2 * H], a.gates[u + 3 * H], a.cell[u], T(0)};
       const m::LstmUnit<T> g = {a.g_gates[u], a.g_gates[u + H], a.g_gates[u + 2 * H], a.g_gates[u + 3 * H], T(0), T(0)};
       const auto s = m::lstm_cell_back(y, a.before[u], a.g_out[u] + p[u], carry[u] + a.g_cell[u], g);
-      d[u] = s.i, d[u + H] = s.f, d[u + 2 * H] = s.g, d[u + 3 * H] = s.o;
+      d[u] = s.i, d[u + D] = s.f, d[u + 2 * D] = s.g, d[u + 3 * D] = s.o;
       carry[u] = s.before;
     }
   }
@@ -102,7 +103,7 @@ struct GruCell {
   static void backward(const CellRow<T>& row, const Given<T>& in, T* carry, T* dx, T* dp) {
     const T* const p = row.products;
     const Given<T> a = in;
-    const int64_t H = row.units;
+    const int64_t H = row.units, D = row.state_apart;
     const int count = row.n;
 #pragma omp simd
     for (int u = 0; u < count; ++u) {
@@ -110,7 +111,7 @@ struct GruCell {
       const m::GruUnit<T> g = {a.g_gates[u], a.g_gates[u + H], a.g_gates[u + 2 * H], a.g_gates[u + 3 * H], T(0)};
       const auto s = m::gru_cell_back(y, a.before[u], carry[u] + a.g_out[u] + p[u], g);
       dx[u] = s.r, dx[u + H] = s.z, dx[u + 2 * H] = s.n;
-      dp[u] = s.r, dp[u + H] = s.z, dp[u + 2 * H] = s.q;
+      dp[u] = s.r, dp[u + D] = s.z, dp[u + 2 * D] = s.q;
       carry[u] = s.before;
     }
   }

@@ -69,6 +69,29 @@ const divisions: Case[] = [
     skipGrad: 'steps',
   },
   { inputs: [{ shape: [4], values: [-8, 5, -1, 0] }, 4], skipGrad: 'some quotients are whole' },
+  // Around the largest quotient of the vector path, and where the remainder is rounded
+  {
+    inputs: [
+      {
+        shape: [7],
+        dtype: 'float32',
+        values: [2.6843546e8, 5.3687091e8, -2.6843544e8, 1e-40, -1e-40, -0.7, -2.6843552e8],
+      },
+      { shape: [7], dtype: 'float32', values: [0.99999994, 1.5, 1, 1e38, 1e38, 0.1, 1] },
+    ],
+    skipGrad: 'some quotients are whole',
+  },
+  // Integers whose quotients float32 does not hold
+  {
+    inputs: [
+      {
+        shape: [8],
+        dtype: 'int32',
+        values: [-2147483648, -2147483648, 2147483647, 2147483647, -2147483647, 1, -1, 16777217],
+      },
+      { shape: [8], dtype: 'int32', values: [1, 3, -1, 2, 2147483647, -2147483648, 2147483647, -1] },
+    ],
+  },
   // Too large a quotient for the vector path
   {
     inputs: [

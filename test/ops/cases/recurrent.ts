@@ -22,7 +22,7 @@ const large: readonly Setting[] = [
   [2, 29, 17],
   [2, 3, 70, true, true], // with several gates, enough to be shared by units
   [2, 150, 40, true], // by rows
-  [1, 1, 530], // more than one cut of the depth
+  [2, 3, 530, true], // more than one cut of the depth, which falls inside of a gate
 ];
 
 const state = (shape: readonly number[], there = false): InputSpec | number => (there ? { shape } : 0);
