@@ -6,6 +6,7 @@ import { bytesOf } from './cost.js';
 
 const toOp = defineOp<{ device: number; back: number }>({
   name: 'to',
+  bfloat16: true,
   inputs: ['x'],
   infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   transfer: ({ device }) => device,

@@ -410,7 +410,8 @@ bool is_float(const Call& c) { return !is_bf16(c); }
 template <const Kernel* List, int Count>
 void run_widened(const Call& given) {
   View* const in = scratch_array<View>(given.ctx, given.n_in);
-  for (int i = 0; i < given.n_in; ++i) in[i] = given.in[i].dtype == DType::bf16 ? widened(given, given.in[i]) : given.in[i];
+  for (int i = 0; i < given.n_in; ++i)
+    in[i] = given.in[i].dtype == DType::bf16 ? widened(given, given.in[i]) : given.in[i];
   Call wide = given;
   wide.in = in;
   for (int k = 0; k < Count; ++k)

@@ -1,6 +1,8 @@
 import { promote } from '../../lib/dtype.js';
 import {
   concat,
+  conv2d,
+  convTranspose2d,
   grad,
   linear,
   matmul,
@@ -114,7 +116,9 @@ test('what is not computed in bfloat16 says what to do', () => {
   expect(() => new optim.SGD([ones([2], { dtype: 'bfloat16', requiresGrad: true })], { lr: 1 })).toThrow(
     /^SGD: bfloat16 is too coarse for small steps; learn float32 parameters/,
   );
-  expect(() => new nn.Linear(2, 2).to('bfloat16' as never)).toThrow(/^to: a module converts to a float dtype: float32 or/);
+  expect(() => new nn.Linear(2, 2).to('bfloat16' as never)).toThrow(
+    /^to: a module converts to a float dtype: float32 or/,
+  );
 });
 
 /** [m, n, k] around tiles, panels and cuts of the depth; odd depths end with half a pair. */
@@ -236,4 +240,21 @@ test('a float64 bias takes the product to float64', () => {
   const y = linear(x, x, ones([2], { dtype: 'float64' }));
   expect([y.dtype, ...y.dataSync()]).toEqual(['float64', 3, 3, 3, 3]);
   expect(linear(x, x, ones([2])).dtype).toBe('float32');
+});
+
+test('a convolution of bfloat16 is float32, and its gradients are of their operands', () => {
+  const x = narrow([2, 3, 5, 6]);
+  const weight = narrow([4, 3, 3, 3]);
+  const bias = uniform([4], { low: -1, high: 1 });
+  const options = { stride: 2, padding: 1, activation: 'relu' } as const;
+  const wide = conv2d(x.to('float32'), weight.to('float32'), bias, options);
+  const found = conv2d(x, weight, bias, options);
+  expect([found.dtype, found.sub(wide).abs().max().itemSync() < 1e-5]).toEqual(['float32', true]);
+  for (const t of [x, weight, bias]) t.requiresGrad = true;
+  conv2d(x, weight, bias, options).sum().backward();
+  expect([x.grad?.dtype, weight.grad?.dtype, bias.grad?.dtype]).toEqual(['bfloat16', 'bfloat16', 'float32']);
+  expect(convTranspose2d(x.detach(), narrow([3, 4, 2, 2])).dtype).toBe('float32');
+  expect(() => conv2d(x, weight.to('float32'))).toThrow(
+    /^conv2d: bfloat16 is multiplied by bfloat16 alone; use to\("bfloat16"\) or to\("float32"\): x is /,
+  );
 });
