@@ -40,8 +40,8 @@ class Device {
 
   /** Throws unless the code of a module's function is 0; `what` was attempted. */
   void check(int code, const char* what) const;
-  /** Copies between host memory of any kind and this device. They come back when the host memory may be used again: in, that
-   *  is before the queue has got there; out, it is not. */
+  /** Copies between host memory of any kind and this device. They come back when the host memory may be used again: in,
+   * that is before the queue has got there; out, it is not. */
   void copy_in(void* to, const void* from_host, size_t bytes);
   void copy_out(void* to_host, const void* from, size_t bytes);
   /** Whether a kernel that has ended complained; the complaint is forgotten here. */

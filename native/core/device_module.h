@@ -69,8 +69,8 @@ struct DeviceModule {
   int32_t n_families;
   /** What kernels complain about, as printf formats of two %lld: the number given, and the limit. */
   const char* const* complaints;
-  /** Whether the kernels of an op read numbers that the call carries (View::literal) by themselves. For others the engine
-   *  puts these into the device's memory first. */
+  /** Whether the kernels of an op read numbers that the call carries (View::literal) by themselves. For others the
+   * engine puts these into the device's memory first. */
   int (*takes_literals)(const char* op);
 
   /** How many devices can be used here; where there is none, `reason` says why in a sentence without a full stop. */

@@ -1,5 +1,5 @@
-// Host memory that a device copies from and to by itself ("pinned"): blocks of one size, since pinning costs the system a
-// millisecond and what was pinned is worth keeping. Larger copies go through it in pieces.
+// Host memory that a device copies from and to by itself ("pinned"): blocks of one size, since pinning costs the system
+// a millisecond and what was pinned is worth keeping. Larger copies go through it in pieces.
 #pragma once
 #include <cstddef>
 #include <deque>
@@ -12,7 +12,8 @@ class StagingPool {
  public:
   /** A piece of a copy: large enough that the bus, not the calls, bounds the copy. */
   static constexpr size_t kBytes = size_t{4} << 20;
-  /** Past this many blocks take() waits for one that is in use by the device: 64 MiB of copies are on their way then. */
+  /** Past this many blocks take() waits for one that is in use by the device: 64 MiB of copies are on their way then.
+   */
   static constexpr size_t kMost = 16;
 
   struct Driver {

@@ -1,12 +1,12 @@
 // attention: out = softmax(scale q k^T + mask) v for every head, without the matrix of scores, and its gradient.
-// packedAttention takes queries, keys and values as one window [N, L, 3, H, E]. attrs: scale, whether a query sees only keys up
-// to its own place.
+// packedAttention takes queries, keys and values as one window [N, L, 3, H, E]. attrs: scale, whether a query sees only
+// keys up to its own place.
 //
-// A warp has a query and walks the keys 32 at a time: a lane makes one score, the softmax is kept up to date as keys come in
-// (Milakov and Gimelshein, 2018), and then each lane adds the values of its own columns. What stays is the logarithm of the
-// row's sum, from which the gradient makes the probabilities again (Dao et al., 2022): queries are walked by keys for gq, keys by
-// queries for gk and gv, so nothing is added by two warps. 2 S (E + D) FLOPs a query on the ordinary units, and
-// S (E + D) numbers from the caches: bound by those.
+// A warp has a query and walks the keys 32 at a time: a lane makes one score, the softmax is kept up to date as keys
+// come in (Milakov and Gimelshein, 2018), and then each lane adds the values of its own columns. What stays is the
+// logarithm of the row's sum, from which the gradient makes the probabilities again (Dao et al., 2022): queries are
+// walked by keys for gq, keys by queries for gk and gv, so nothing is added by two warps. 2 S (E + D) FLOPs a query on
+// the ordinary units, and S (E + D) numbers from the caches: bound by those.
 #include "cpu/dtypes.h"
 #include "cuda/each.h"
 #include "cuda/families.h"
@@ -19,8 +19,9 @@ namespace cuda {
 namespace {
 
 constexpr int kWarps = kLineThreads / kWarp;
-constexpr int kOwned = 4;                   // columns of a lane
-constexpr int kWide = kOwned * kWarp;       // columns of a warp; wider heads are shared by several, which make the scores again
+constexpr int kOwned = 4;  // columns of a lane
+constexpr int kWide =
+    kOwned * kWarp;  // columns of a warp; wider heads are shared by several, which make the scores again
 
 /** A window [N, L, H, E] of any layout. */
 template <class T>
@@ -72,9 +73,7 @@ struct Attention {
         scale(static_cast<T>(c.attrs[0])),
         causal(c.attrs[1] != 0) {}
 
-  __device__ __forceinline__ int64_t seen(int64_t query) const {
-    return causal && query + 1 < keys ? query + 1 : keys;
-  }
+  __device__ __forceinline__ int64_t seen(int64_t query) const { return causal && query + 1 < keys ? query + 1 : keys; }
   __device__ __forceinline__ T score(int64_t n, int64_t h, int64_t l, int64_t s) const {
     const T *a = q.at(n, h, l), *b = k.at(n, h, s);
     T sum = 0;
@@ -199,8 +198,7 @@ __global__ void __launch_bounds__(kLineThreads) query_gradient(Attention<T> a, I
 
 /** gk and gv: a warp a key, over the queries that see it. */
 template <class T>
-__global__ void __launch_bounds__(kLineThreads)
-    key_gradient(Attention<T> a, Incoming<T> in, Heads<T> gk, Heads<T> gv) {
+__global__ void __launch_bounds__(kLineThreads) key_gradient(Attention<T> a, Incoming<T> in, Heads<T> gk, Heads<T> gv) {
   int64_t n, h, s;
   if (!row_of_warp(a.batch, a.heads, a.keys, &n, &h, &s)) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -209,16 +207,17 @@ __global__ void __launch_bounds__(kLineThreads)
   for (int64_t l0 = a.causal ? s / kWarp * kWarp : 0; l0 < a.queries; l0 += kWarp) {
     T p = 0, slope = 0;
     if (l0 + lane < a.queries && s < a.seen(l0 + lane)) probability(a, in, n, h, l0 + lane, s, &p, &slope);
-    for (int j = 0; j < kWarp; ++j) {
+    const int here = static_cast<int>(a.queries - l0 < kWarp ? a.queries - l0 : kWarp);
+    for (int j = 0; j < here; ++j) {
       const T share = __shfl_sync(kFullMask, p, j), factor = __shfl_sync(kFullMask, slope, j);
-      if (l0 + j >= a.queries) break;
-      if (s >= a.seen(l0 + j)) continue;
+      // A query that does not see the key has a share and a slope of 0; what it holds may be infinite.
+      const bool sees = s < a.seen(l0 + j);
       const T *query = a.q.at(n, h, l0 + j), *g = in.g.at(n, h, l0 + j);
 #pragma unroll
       for (int r = 0; r < kOwned; ++r) {
         const int64_t i = first + r * kWarp + lane;
-        if (i < a.width) keys[r] += factor * query[i * a.q.step];
-        if (i < a.value_width) values[r] += share * g[i * in.g.step];
+        if (sees && i < a.width) keys[r] += factor * query[i * a.q.step];
+        if (sees && i < a.value_width) values[r] += share * g[i * in.g.step];
       }
     }
   }
@@ -282,9 +281,9 @@ View part_of(const View& packed, int part) {
 ATTENTION_KERNEL(run_attention, run_attend(c, Attention<T>(c, c.in[0], c.in[1], c.in[2], c.in[3])))
 ATTENTION_KERNEL(run_packed, const View& x = c.in[0];
                  run_attend(c, Attention<T>(c, part_of(x, 0), part_of(x, 1), part_of(x, 2), c.in[1])))
-ATTENTION_KERNEL(run_attention_grad, run_gradient(c, Attention<T>(c, c.in[0], c.in[1], c.in[2], c.in[3]), 4, c.out[0],
-                                                  c.out[1], c.out[2]))
-ATTENTION_KERNEL(run_packed_grad, const View &x = c.in[0], &gx = c.out[0];
+ATTENTION_KERNEL(run_attention_grad,
+                 run_gradient(c, Attention<T>(c, c.in[0], c.in[1], c.in[2], c.in[3]), 4, c.out[0], c.out[1], c.out[2]))
+ATTENTION_KERNEL(run_packed_grad, const View& x = c.in[0], &gx = c.out[0];
                  run_gradient(c, Attention<T>(c, part_of(x, 0), part_of(x, 1), part_of(x, 2), c.in[1]), 2,
                               part_of(gx, 0), part_of(gx, 1), part_of(gx, 2)))
 #undef ATTENTION_KERNEL

@@ -1,8 +1,8 @@
 // Gradient clipping over all gradients at once.
 //   totalNorm   (sum over all tensors of |x|^p)^(1/p), or the largest |x|; item size bytes and 2 FLOPs per element
 //   clipScale   x * min(1, limit / (norm + 1e-6)) for each tensor; 2 * item size bytes and 1 FLOP per element
-// Both are bound by memory. A block folds a stretch of a tensor in float64, and the last block all stretches, in an order that
-// depends on the sizes alone. The norm stays on the device: nobody waits for it.
+// Both are bound by memory. A block folds a stretch of a tensor in float64, and the last block all stretches, in an
+// order that depends on the sizes alone. The norm stays on the device: nobody waits for it.
 #include "cpu/dtypes.h"
 #include "cuda/each.h"
 #include "cuda/families.h"
@@ -34,7 +34,8 @@ __device__ __forceinline__ double term_of(double x, double p) {
 }
 
 template <Norm N, class T>
-__global__ void __launch_bounds__(kLineThreads) fold_stretch(uint32_t n, const T* x, Locator where, double p, double* sums) {
+__global__ void __launch_bounds__(kLineThreads)
+    fold_stretch(uint32_t n, const T* x, Locator where, double p, double* sums) {
   const Group<kLineThreads> group{static_cast<int>(threadIdx.x)};
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kStretch;
   double sum = 0;

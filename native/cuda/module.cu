@@ -77,7 +77,8 @@ __global__ void write_bits(uint64_t* to, uint64_t bits) { *to = bits; }
 
 int write_number(void* queue, void* to, uint64_t bits) {
   Queue& q = *static_cast<Queue*>(queue);
-  return on(q.device, [&] { return start(q.stream, write_bits, dim3(1), dim3(1), 0, static_cast<uint64_t*>(to), bits); });
+  return on(q.device,
+            [&] { return start(q.stream, write_bits, dim3(1), dim3(1), 0, static_cast<uint64_t*>(to), bits); });
 }
 
 // Elementwise kernels take numbers as arguments.

@@ -1,8 +1,9 @@
 // The roofs of a GPU, measured: how fast its arithmetic units and its memory go when nothing else limits them.
 //
-// Arithmetic: every thread (of tensor cores: every warp) has eight independent chains of multiply-adds in registers, more than the
-// latency of one hides, and touches no memory. Memory: 16 bytes a thread and access, neighbours side by side, in a loop
-// that strides by the whole grid. Tensor cores are driven through mma.sync: Hopper's wgmma reaches more.
+// Arithmetic: every thread (of tensor cores: every warp) has eight independent chains of multiply-adds in registers,
+// more than the latency of one hides, and touches no memory. Memory: 16 bytes a thread and access, neighbours side by
+// side, in a loop that strides by the whole grid. Tensor cores are driven through mma.sync: Hopper's wgmma reaches
+// more.
 #include <chrono>
 #include <cstring>
 
@@ -124,7 +125,8 @@ double run_copy(const Roof& r, int64_t times) {
 }
 double run_triad(const Roof& r, int64_t times) {
   for (int64_t i = 0; i < times; ++i)
-    start(r.stream, triad_all, r.grid(), dim3(kBlock), 0, r.array(0, 3), r.array(1, 3), r.array(2, 3), r.steps(3), 0.5f);
+    start(r.stream, triad_all, r.grid(), dim3(kBlock), 0, r.array(0, 3), r.array(1, 3), r.array(2, 3), r.steps(3),
+          0.5f);
   return static_cast<double>(times * r.steps(3) * 48);
 }
 
@@ -135,10 +137,14 @@ struct NamedRoof {
   const char* name;
   Pass pass;
 };
-constexpr NamedRoof roofs[] = {
-    {"f32", run_multiply_add<float>},       {"f64", run_multiply_add<double>},    {"bf16", run_multiply_matrices<true>},
-    {"tf32", run_multiply_matrices<false>}, {"read", run_read},                   {"write", run_write},
-    {"copy", run_copy},                     {"triad", run_triad}};
+constexpr NamedRoof roofs[] = {{"f32", run_multiply_add<float>},
+                               {"f64", run_multiply_add<double>},
+                               {"bf16", run_multiply_matrices<true>},
+                               {"tf32", run_multiply_matrices<false>},
+                               {"read", run_read},
+                               {"write", run_write},
+                               {"copy", run_copy},
+                               {"triad", run_triad}};
 
 double seconds_of(const Roof& r, Pass pass, int64_t times, double* amount) {
   const auto begin = std::chrono::steady_clock::now();

@@ -21,7 +21,7 @@ constexpr int kBlockLabel = 8;      // in: what the call is called in takeTimes(
 constexpr int kBlockTight = 9;      // out: 1 when memory may run out before the submission has run
 constexpr int kBlockCollect =
     10;  // out: 1 when garbage should be collected now: configure({ collected: true }) after it
-constexpr int kBlockDevice = 11;    // in: which device; 0: the CPU
+constexpr int kBlockDevice = 11;  // in: which device; 0: the CPU
 constexpr int kBlockHeader = 12;
 
 /** run(...handles | [handles]) -> the new outputs' handle(s), undefined when handles for them were passed, or a string:

@@ -73,7 +73,8 @@ Napi::Value measure(const Napi::CallbackInfo& info) {
       m->request.stop = &stop;
       try {
         const RoofRequest& r = m->request;
-        m->rates = m->device == 0 ? measure_roof(r) : device_at(m->device).measure(m->what, r.bytes, r.seconds, r.windows);
+        m->rates =
+            m->device == 0 ? measure_roof(r) : device_at(m->device).measure(m->what, r.bytes, r.seconds, r.windows);
       } catch (const std::exception& e) {
         m->failure = e.what();
       }

@@ -49,7 +49,8 @@ function buildNative(options = {}) {
     sanitize = '',
     out = 'build/cmake',
   } = options;
-  const defines = [...extraDefines(), `-DATHANOR_SANITIZE=${sanitize}`];
+  // Named, since a define of an earlier build stays in CMake's cache.
+  const defines = ['-DATHANOR_CUDA=AUTO', ...extraDefines(), `-DATHANOR_SANITIZE=${sanitize}`];
   const addon = `${sanitize ? `${out}/` : ''}build/${config}/athanor.node`;
   const files = { athanor: addon, athanor_cuda_simulated: `${out}/athanor_cuda_simulated.so` };
   const results = targets.map((name) => files[name] ?? `${out}/${name}`);

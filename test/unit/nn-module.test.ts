@@ -302,7 +302,9 @@ describe('to', () => {
     expect(() => net.to('gpu' as never)).toThrow(
       'to: a module moves to a device or a float dtype: one of cpu, cuda, cuda:N, float32, float64: "gpu"',
     );
-    expect(() => net.to('int32' as never)).toThrow('to: a module converts to a float dtype: float32 or float64: "int32"');
+    expect(() => net.to('int32' as never)).toThrow(
+      'to: a module converts to a float dtype: float32 or float64: "int32"',
+    );
     expect(() => net.to('cuda:x' as never)).toThrow('to: device must be "cpu", "cuda" or "cuda:N": "cuda:x"');
   });
 });
