@@ -270,7 +270,7 @@ def job_of(job, mode):
 
 def hello(request):
     global DEVICE
-    DEVICE = torch.device(request["device"])
+    DEVICE = torch.device("cuda:0" if request["device"] == "cuda" else request["device"])
     torch.manual_seed(0)
     torch.set_num_threads(request["threads"])
     if DEVICE.type == "cuda":

@@ -407,38 +407,38 @@ bool is_bf16(const Call& c) { return c.in[0].dtype == DType::bf16; }
 bool is_float(const Call& c) { return !is_bf16(c); }
 
 /** bfloat16: both factors are widened, and the first kernel of the list that takes float32 goes on. */
-template <const Kernel* List, int Count>
+template <const Kernel* List, int Others>
 void run_widened(const Call& given) {
   View* const in = scratch_array<View>(given.ctx, given.n_in);
   for (int i = 0; i < given.n_in; ++i)
     in[i] = given.in[i].dtype == DType::bf16 ? widened(given, given.in[i]) : given.in[i];
   Call wide = given;
   wide.in = in;
-  for (int k = 0; k < Count; ++k)
+  for (int k = 0; k < Others; ++k)
     if (List[k].fits(wide)) return List[k].run(wide);
 }
 
 extern const Kernel kernels_conv2d[4];
-const Kernel kernels_conv2d[4] = {{"widened", is_bf16, run_widened<kernels_conv2d, 4>},
-                                  {"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
+const Kernel kernels_conv2d[4] = {{"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
                                   {"channels", conv2d_fits_channels, k_conv2d_channels},
-                                  {"rows", is_float, k_conv2d_rows}};
+                                  {"rows", is_float, k_conv2d_rows},
+                                  {"widened", nullptr, run_widened<kernels_conv2d, 3>}};
 extern const Kernel kernels_fused[4];
-const Kernel kernels_fused[4] = {{"widened", is_bf16, run_widened<kernels_fused, 4>},
-                                 {"depthwise", conv2d_is_depthwise, run_fused<k_conv2d_depthwise, false>},
+const Kernel kernels_fused[4] = {{"depthwise", conv2d_is_depthwise, run_fused<k_conv2d_depthwise, false>},
                                  {"channels", conv2d_fits_channels, run_fused<k_conv2d_channels, true>},
-                                 {"rows", is_float, run_fused<k_conv2d_rows, false>}};
+                                 {"rows", is_float, run_fused<k_conv2d_rows, false>},
+                                 {"widened", nullptr, run_widened<kernels_fused, 3>}};
 const Kernel kernels_pack[] = {{"panels", nullptr, k_pack_ahead}};
 extern const Kernel kernels_transpose[4];
-const Kernel kernels_transpose[4] = {{"widened", is_bf16, run_widened<kernels_transpose, 4>},
-                                     {"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
+const Kernel kernels_transpose[4] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
                                      {"channels", transpose_fits_channels, k_transpose_channels},
-                                     {"rows", is_float, k_transpose_rows}};
+                                     {"rows", is_float, k_transpose_rows},
+                                     {"widened", nullptr, run_widened<kernels_transpose, 3>}};
 extern const Kernel kernels_weight_gradient[4];
-const Kernel kernels_weight_gradient[4] = {{"widened", is_bf16, run_widened<kernels_weight_gradient, 4>},
-                                           {"depthwise", weight_is_depthwise, k_weight_depthwise},
+const Kernel kernels_weight_gradient[4] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
                                            {"channels", weight_fits_channels, k_weight_channels},
-                                           {"dots", is_float, k_weight_dots}};
+                                           {"dots", is_float, k_weight_dots},
+                                           {"widened", nullptr, run_widened<kernels_weight_gradient, 3>}};
 
 }  // namespace
 
