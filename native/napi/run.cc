@@ -193,11 +193,12 @@ napi_value run(napi_env env, napi_callback_info info) {
       auto failure = stream.run_inline(task);
       if (failure) return make_string(env, failure->message);
     } else {
-      session.block[kBlockSequence] = static_cast<double>(stream.submit(task));
-      session.block[kBlockCompleted] = static_cast<double>(stream.completed());
-      const size_t promised = stream.bytes_in_flight();
+      // Asked before the hand-over: the task may have failed, and its bytes be forgotten, when that returns.
+      const size_t promised = stream.bytes_in_flight() + task.output_bytes;
       session.block[kBlockTight] =
           task_device == 0 ? Allocator::cpu().tight(promised) : device_at(task_device).allocator().tight(promised);
+      session.block[kBlockSequence] = static_cast<double>(stream.submit(task));
+      session.block[kBlockCompleted] = static_cast<double>(stream.completed());
     }
     return result;
   } catch (const std::exception& e) {
