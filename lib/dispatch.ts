@@ -85,10 +85,10 @@ function call<A>(
   if (block[Block.collect] !== 0) collectGarbage();
   const sequence = block[Block.sequence];
   if (sequence !== 0 && stream === 0) {
+    forgetCompleted(block[Block.completed]); // before this one is noted: it may have failed already, and is told later
     if (block[Block.tight] !== 0 || op.refusesData || inputs.some(isInteger)) {
       noteSubmission(sequence, name === op.name ? null : { op: op.name, name });
     }
-    forgetCompleted(block[Block.completed]);
   }
   return result;
 }
