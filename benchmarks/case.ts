@@ -50,6 +50,8 @@ export interface Case {
   readonly tolerance?: number;
   /** The first call makes what the others use, such as a packed weight: it is no part of the work. */
   readonly prepares?: boolean;
+  /** Measured is not the work but what its first call makes for the others. */
+  readonly preparation?: boolean;
   /** Part of a quick run. */
   readonly quick?: boolean;
 }

@@ -25,6 +25,8 @@ export interface Call {
   readonly written: number;
   readonly dtype: Meta['dtype'];
   readonly backward: boolean;
+  /** What comes out is for other kernels alone, such as a packed weight. */
+  readonly opaque: boolean;
   /** Runs the row again on the same inputs and frees what it makes. */
   again(): void;
 }
@@ -69,7 +71,7 @@ export function callsOf<R>(fn: () => R, repeatable = false): { readonly result: 
       const again = () => {
         for (const out of applyAll(op, operands, attrs as never)) out.dispose();
       };
-      calls.push({ row: op.name, flops, bytes, written, dtype, backward: backward > 0, again });
+      calls.push({ row: op.name, flops, bytes, written, dtype, backward: backward > 0, opaque: op.opaque === true, again });
       return 0;
     },
     recorded() {},

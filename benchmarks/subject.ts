@@ -84,11 +84,23 @@ function gradientSubject(c: Case, inputs: Tensor[]): Subject {
   return { runner: runnerOf(again), ...costOf(own), result: sampled(gradients[0]), shape: gradients[0].shape };
 }
 
+/** What the first call of a work makes for the others, made again and again. */
+function preparationSubject(c: Case, inputs: Tensor[]): Subject {
+  const work = workOf(c);
+  const { result, calls } = callsOf(() => work(inputs), true);
+  const own = calls.filter((call) => call.opaque);
+  const again = () => {
+    for (const call of own) call.again();
+  };
+  return { runner: runnerOf(again), ...costOf(own), result: sampled(result), shape: result.shape };
+}
+
 /** A case made ready. */
 export function subjectOf(c: Case): Subject {
   athanor.manualSeed(0);
   const inputs = c.inputs.map((input, i) => tensorOf(input, elementsOf(input, i)));
   if (c.gradient !== undefined) return gradientSubject(c, inputs);
+  if (c.preparation) return preparationSubject(c, inputs);
   const work = workOf(c);
   if (c.prepares) work(inputs).dispose();
   const { result, calls } = callsOf(() => work(inputs));

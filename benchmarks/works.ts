@@ -55,6 +55,9 @@ const special: Readonly<Record<string, Work>> = {
   convTranspose2d: ([x, weight], options) => athanor.convTranspose2d(x, weight, null, { stride: pair(options.stride) }),
   conv2dPrepared,
   linearPrepared,
+  // Peers prepare their weights elsewhere, and do not know these.
+  conv2dPreparation: conv2dPrepared,
+  linearPreparation: linearPrepared,
   linearRelu: ([x, weight, bias]) => athanor.linear(x, weight, bias, { activation: 'relu' }),
   geluTanh: ([x]) => athanor.gelu(x, { approximate: 'tanh' }),
   powScalar: ([x], { exponent }) => x.pow(exponent as number),

@@ -90,12 +90,20 @@ function prepared({ channels, size, out, kernel, stride = 1, padding = 0 }: Laye
   };
 }
 
+/** Packing that weight, once for many calls. */
+function packing(layer: Layer): Case {
+  const { channels, out, kernel } = layer;
+  const name = `conv2d ${channels} to ${out}, ${kernel}x${kernel}: weight packed`;
+  return { ...prepared(layer, true), name, work: 'conv2dPreparation', prepares: false, preparation: true };
+}
+
 export const cases: readonly Case[] = [
   ...lenet.flatMap((layer) => conv(128, layer, all)),
   ...lenet.flatMap((layer) => conv(1, layer)),
   ...resnet20.flatMap((layer) => conv(128, layer, [16].includes(layer.channels) && layer.out === 16 ? all : [])),
   ...resnet18.flatMap((layer) => conv(1, layer, layer.size === 14 && layer.out === 256 ? all : [])),
   ...resnet18.map((layer) => prepared(layer, layer.channels === 512)),
+  packing({ channels: 256, size: 14, out: 256, kernel: 3, padding: 1 }),
   ...resnet18.flatMap((layer) => conv(64, layer)),
   ...resnet50.flatMap((layer) => conv(1, layer, layer.channels === 512 && layer.out === 128 ? all : [])),
   ...resnet50.flatMap((layer) => conv(64, layer)),

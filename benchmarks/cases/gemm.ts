@@ -49,6 +49,14 @@ const prepared = (rows: number, inputs: number, outputs: number, quick?: boolean
   prepares: true,
 });
 
+/** Packing that weight, once for many calls. */
+const packing = (inputs: number, outputs: number): Case => ({
+  ...linear(1, inputs, outputs, true),
+  name: `linear ${inputs} to ${outputs}: weight packed`,
+  work: 'linearPreparation',
+  preparation: true,
+});
+
 export const cases: readonly Case[] = [
   ...[32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096].map((n) =>
     gemm(n, n, n, { quick: [64, 256, 512, 1024].includes(n) }),
@@ -106,4 +114,5 @@ export const cases: readonly Case[] = [
   prepared(1, 784, 512),
   prepared(4, 1024, 1024),
   prepared(128, 784, 512, true),
+  packing(1024, 1024),
 ];
