@@ -89,5 +89,5 @@ export function callsOf<R>(fn: () => R, repeatable = false): { readonly result: 
 
 /** The names of all rows that have kernels. */
 export function rowNames(): string[] {
-  return [...ops()].filter(([, op]) => op.view === undefined).map(([name]) => name);
+  return [...ops()].filter(([, op]) => op.view === undefined && op.transfer === undefined).map(([name]) => name);
 }
