@@ -71,7 +71,16 @@ export function callsOf<R>(fn: () => R, repeatable = false): { readonly result: 
       const again = () => {
         for (const out of applyAll(op, operands, attrs as never)) out.dispose();
       };
-      calls.push({ row: op.name, flops, bytes, written, dtype, backward: backward > 0, opaque: op.opaque === true, again });
+      calls.push({
+        row: op.name,
+        flops,
+        bytes,
+        written,
+        dtype,
+        backward: backward > 0,
+        opaque: op.opaque === true,
+        again,
+      });
       return 0;
     },
     recorded() {},

@@ -1,18 +1,21 @@
 // Whole layers on a device: outputs and gradients as on the CPU.
 import './support.js';
 
-import { memory, nn, randn, type Tensor, tensor } from '../../lib/index.js';
+import { type DeviceName, memory, nn, randn, type Tensor, tensor } from '../../lib/index.js';
+
+/** A layer of any inputs and outputs, as this file needs one. */
+type Layer = nn.AnyModule;
 
 /** The numbers of a layer's output and of all of its gradients, on a device. */
 function run(
-  layer: nn.Module,
+  layer: Layer,
   inputs: readonly Tensor[],
-  device: string,
+  device: DeviceName,
   call: (...x: Tensor[]) => Tensor,
 ): number[][] {
-  layer.to(device as 'cpu');
+  layer.to(device);
   layer.zeroGrad();
-  const given = inputs.map((x) => x.to(device as 'cpu'));
+  const given = inputs.map((x) => x.to(device));
   const out = call(...given);
   out.mul(out).sum().backward();
   return [out, ...layer.parameters().map(({ grad }) => grad as Tensor)].map((t) => [...t.dataSync()].map(Number));
@@ -28,7 +31,7 @@ function same(found: readonly number[][], expected: readonly number[][]): void {
   });
 }
 
-function checked(layer: nn.Module, inputs: readonly Tensor[], call: (...x: Tensor[]) => Tensor): void {
+function checked(layer: Layer, inputs: readonly Tensor[], call: (...x: Tensor[]) => Tensor): void {
   const expected = run(layer, inputs, 'cpu', call);
   same(run(layer, inputs, 'cuda', call), expected);
 }
