@@ -51,7 +51,7 @@ const prepared = (rows: number, inputs: number, outputs: number, quick?: boolean
 
 /** Packing that weight, once for many calls. */
 const packing = (inputs: number, outputs: number): Case => ({
-  ...linear(1, inputs, outputs, true),
+  ...linear(128, inputs, outputs, true),
   name: `linear ${inputs} to ${outputs}: weight packed`,
   work: 'linearPreparation',
   preparation: true,

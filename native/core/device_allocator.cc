@@ -28,7 +28,10 @@ size_t segment_bytes(size_t bytes, bool small) {
 DeviceAllocator::DeviceAllocator(std::string name, Source source, size_t physical)
     : name_(std::move(name)), source_(source), physical_(physical) {}
 
-DeviceAllocator::~DeviceAllocator() { trim_locked(0); }
+DeviceAllocator::~DeviceAllocator() {
+  while (!live_.empty()) release({live_.begin()->first, live_.begin()->second->bytes});
+  trim_locked(0);
+}
 
 size_t DeviceAllocator::round_up(size_t bytes) noexcept {
   if (bytes > (size_t{1} << 62)) return bytes;  // refused by the driver, not by an overflow here

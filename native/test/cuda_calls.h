@@ -36,6 +36,8 @@ class CudaContext : public DeviceContext {
       return blocks.back().get();
     };
     athanor_device_module()->open_queue(0, &queue);
+    static std::vector<void*> queues;  // a module closes none: here they stay in reach
+    queues.push_back(queue);
     report = &report_;
     op = 0;
     sequence = 1;

@@ -1,5 +1,6 @@
-// athanor_native_test [part of a test's name]: runs the tests and ends with `N passed, N failed`.
-// athanor_native_test --accuracy STRIDE [op]: measures the functions of native/math instead; see functions.h.
+// athanor_native_test [part of a test's name]: runs the tests and ends with `N passed, N failed`. With a minus in
+// front, all but those. athanor_native_test --accuracy STRIDE [op]: measures the functions of native/math instead; see
+// functions.h.
 #include <cstdlib>
 #include <cstring>
 
@@ -12,7 +13,8 @@ int main(int argc, char** argv) {
   const char* part = argc > 1 ? argv[1] : "";
   int passed = 0, failed = 0;
   for (const auto& test : athanor::test::all()) {
-    if (std::strstr(test.name, part) == nullptr) continue;
+    const bool without = part[0] == '-';
+    if ((std::strstr(test.name, part + (without ? 1 : 0)) == nullptr) != without) continue;
     try {
       test.body();
       ++passed;
