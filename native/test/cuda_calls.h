@@ -36,7 +36,7 @@ class CudaContext : public DeviceContext {
       return blocks.back().get();
     };
     athanor_device_module()->open_queue(0, &queue);
-    static std::vector<void*> queues;  // a module closes none: here they stay in reach
+    static auto& queues = *new std::vector<void*>;  // a module closes none: here they stay in reach, at exit too
     queues.push_back(queue);
     report = &report_;
     op = 0;
