@@ -8,6 +8,7 @@
 #include "cpu/conv_depthwise.h"
 #include "cpu/conv_weight_channels.h"
 #include "cpu/conv_weight_gradient.h"
+#include "cpu/conv_weight_whole.h"
 #include "cpu/dense.h"
 #include "cpu/dtypes.h"
 #include "cpu/families.h"
@@ -383,6 +384,13 @@ bool weight_fits_channels(const Call& c) {
   const View& w = c.out[0];
   return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.in[1]);
 }
+/** Whether all of g and of the image, turned, take less memory than is kept near, for sums that are short enough. */
+bool weight_fits_whole(const Call& c) {
+  const View &x = c.in[0], &g = c.in[1], &w = c.out[0];
+  const int64_t depth = g.shape[0] * g.shape[2] * g.shape[3];
+  if (!weight_fits_channels(c) || w.shape[1] <= 16 || depth > WeightGradientWhole<float>::longest_sum) return false;
+  return 2 * (numel(x) + numel(g)) <= 3 * Blocking<float>::shared;
+}
 
 /** A convolution and what follows it, in its own last pass or in one behind it. */
 template <void (*Run)(const Call&), bool finishes>
@@ -401,6 +409,7 @@ ATHANOR_FLOAT_KERNEL(k_conv2d_rows, run_conv2d<T>(c))
 ATHANOR_FLOAT_KERNEL(k_transpose_channels, (conv_transpose2d_phases<T, ChannelCorrelator<T>>(c)))
 ATHANOR_FLOAT_KERNEL(k_transpose_rows, run_conv_transpose2d<T>(c))
 ATHANOR_FLOAT_KERNEL(k_weight_channels, run_weight_gradient<T, WeightGradientByChannels<T>>(c))
+ATHANOR_FLOAT_KERNEL(k_weight_whole, run_weight_gradient<T, WeightGradientWhole<T>>(c))
 ATHANOR_FLOAT_KERNEL(k_weight_dots, run_weight_gradient<T, WeightGradientRun<T>>(c))
 
 bool is_bf16(const Call& c) { return c.in[0].dtype == DType::bf16; }
@@ -434,11 +443,12 @@ const Kernel kernels_transpose[4] = {{"depthwise", conv2d_is_depthwise, k_transp
                                      {"channels", transpose_fits_channels, k_transpose_channels},
                                      {"rows", is_float, k_transpose_rows},
                                      {"widened", nullptr, run_widened<kernels_transpose, 3>}};
-extern const Kernel kernels_weight_gradient[4];
-const Kernel kernels_weight_gradient[4] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
+extern const Kernel kernels_weight_gradient[5];
+const Kernel kernels_weight_gradient[5] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
+                                           {"whole", weight_fits_whole, k_weight_whole},
                                            {"channels", weight_fits_channels, k_weight_channels},
                                            {"dots", is_float, k_weight_dots},
-                                           {"widened", nullptr, run_widened<kernels_weight_gradient, 3>}};
+                                           {"widened", nullptr, run_widened<kernels_weight_gradient, 4>}};
 
 }  // namespace
 
