@@ -60,8 +60,9 @@ class ChannelCorrelator {
     held_ = keeps_planes_ ? p_.channels : block_;
     unit_ = held_ * planes_.channel_size();
     planes_room_ = ceil_div(bands_.images * unit_ + kLanes<T>, lines) * lines;
-    row_room_ = p_.taps.phases_x * p_.grid.columns * panel_;
-    sums_room_ = row_room_ * (blocks_ == 1 ? 1 : set * bands_.images * bands_.band * p_.taps.phases_y);
+    row_room_ = p_.target.columns * panel_;
+    at_once_ = p_.target.at_once();
+    sums_room_ = row_room_ * (blocks_ == 1 ? at_once_ : set * bands_.images * bands_.band * p_.taps.phases_y);
     const int64_t own = packs_own ? p_.taps.count * block_ * panel_ : 0;
     const Slots<T> slots(ctx_, planes_room_ + sums_room_ + own);
     // Which planes each slot holds: unknown, zeros, or those of band number 0 and up.
@@ -160,21 +161,37 @@ class ChannelCorrelator {
         const T* weights = item.packed != nullptr ? item.packed : weights_.at(item.group, panel, c);
         const T* bias = item.bias + (item.group * panels_ + panel) * panel_;
         const int64_t next = item.packed != nullptr ? 0 : next_weights(item, b, panel) - weights;
-        for (int64_t n = 0; n < item.at.images.size(); ++n)
-          for (int64_t y = item.at.rows.from; y < item.at.rows.to; ++y)
-            for (int64_t a = 0; a < p_.taps.phases_y && y < p_.target.rows_of(a, p_.taps.phases_y); ++a) {
-              if (b == blocks_ - 1)  // the output comes from afar while its sums are made
-                prefetch_row(p_.target, item.at.images.from + n, item.group * p_.m + panel * panel_,
-                             min_of<int64_t>(panel_, p_.m - panel * panel_), y * p_.taps.phases_y + a);
-              run_row(item, b, y, a, planes + n * unit_, weights, ahead_of(item, next, n, y), b == 0 ? bias : nullptr,
-                      sums);
-              if (b == blocks_ - 1)
-                finish_row<T>(p_.target, sums, p_.grid.columns * panel_, p_.taps.phases_x, item.at.images.from + n,
-                              item.group * p_.m + panel * panel_, min_of<int64_t>(panel_, p_.m - panel * panel_),
-                              panel_, y * p_.taps.phases_y + a);
-              if (blocks_ > 1) sums += row_room_;
-            }
+        for (int64_t n = 0; n < item.at.images.size(); ++n) {
+          run_image(item, b, panel, n, planes + n * unit_, weights, next, b == 0 ? bias : nullptr, sums);
+          if (blocks_ > 1) sums += rows_of(item).size() * row_room_;
+        }
       }
+    }
+  }
+
+  /** Output rows of an item. */
+  Part rows_of(const Item& item) const {
+    const int64_t phases = p_.taps.phases_y;
+    return Part(item.at.rows.from * phases, min_of(item.at.rows.to * phases, p_.target.rows));
+  }
+
+  /** A block of channels for the rows of one image and panel; behind the last block, the rows are finished. */
+  void run_image(const Item& item, int64_t b, int64_t panel, int64_t n, const T* planes, const T* weights, int64_t next,
+                 const T* bias, T* sums) const {
+    const Part rows = rows_of(item);
+    const int64_t image = item.at.images.from + n, m = item.group * p_.m + panel * panel_;
+    const int64_t channels = min_of<int64_t>(panel_, p_.m - panel * panel_);
+    int64_t done = rows.from;  // rows that are finished
+    for (int64_t row = rows.from; row < rows.to; ++row) {
+      const int64_t y = row / p_.taps.phases_y, kept = blocks_ == 1 ? done : rows.from;
+      if (b == blocks_ - 1)  // the output comes from afar while its sums are made
+        prefetch_row(p_.target, image, m, channels, row);
+      run_row(item, b, y, row % p_.taps.phases_y, planes, weights, ahead_of(item, next, n, y), bias,
+              sums + (row - kept) * row_room_);
+      if (b < blocks_ - 1 || (row + 1 - done < at_once_ && row + 1 < rows.to)) continue;
+      finish_rows<T>(p_.target, sums + (done - kept) * row_room_, image, m, channels, panel_, done,
+                     (row + 1 - done) * p_.target.columns);
+      done = row + 1;
     }
   }
 
@@ -202,20 +219,20 @@ class ChannelCorrelator {
     Stretch stretches[max_stretches];
     SpreadCall<T> call;
     call.stretches = stretches;
-    call.begin_step = bias != nullptr ? 0 : panel_;
-    call.sums_step = panel_;
+    call.sums_step = p_.taps.phases_x * panel_;
+    call.begin_step = bias != nullptr ? 0 : call.sums_step;
     call.ahead = ahead;
     for (int64_t x_phase = 0; x_phase < p_.taps.phases_x; ++x_phase) {
       const int64_t phase = a * p_.taps.phases_x + x_phase, first = p_.taps.first[phase];
       const int64_t columns = p_.target.columns_of(x_phase, p_.taps.phases_x);
       const int64_t tiles = ceil_div(columns, tallest);
-      T* const row = sums + x_phase * p_.grid.columns * panel_;
+      T* const row = sums + x_phase * panel_;  // sums of all phases lie as their pixels do
       call.offsets = offsets + first * channels;
       call.b = weights + first * channels * panel_;
       for (int64_t i = 0; i < tiles; ++i) {
         const Part x(columns, tiles, i);
         call.a = planes + planes_.place(item.at.rows.from, y, x.from);
-        call.sums = row + x.from * panel_;
+        call.sums = row + x.from * call.sums_step;
         call.begin = bias != nullptr ? bias : call.sums;
         call.count = find_stretches(stretches, phase, y, x, channels);
         spread_function<T>(static_cast<int>(x.size()), vectors_)(call);
@@ -264,6 +281,7 @@ class ChannelCorrelator {
   bool keeps_planes_ = false;    // a slot has the planes of all channels, and keeps them for the next set of panels
   int64_t held_ = 0, unit_ = 0;  // channels whose planes a slot holds; their elements
   int64_t planes_room_ = 0, row_room_ = 0, sums_room_ = 0;
+  int64_t at_once_ = 1;  // rows that are finished together
 };
 
 }  // namespace ATHANOR_ISA

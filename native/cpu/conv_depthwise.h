@@ -5,6 +5,7 @@
 #pragma once
 #include "cpu/conv_channels.h"
 #include "cpu/conv_weight_gradient.h"
+#include "cpu/interleave.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {

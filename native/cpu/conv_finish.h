@@ -18,39 +18,16 @@ struct FinishedRows {
   /** Rows and columns of one of several interleaved grids. */
   int64_t rows_of(int64_t phase, int64_t phases) const { return ceil_div(rows - phase, phases); }
   int64_t columns_of(int64_t phase, int64_t phases) const { return ceil_div(columns - phase, phases); }
+  /** Rows that are turned at once: where they lie together, about as many as fill whole vectors, and few enough that
+   *  the sums of a panel (16 KiB) are still near. */
+  int64_t at_once() const {
+    constexpr int64_t most = 128;
+    if (x != 1 || y != columns || columns <= 0) return 1;
+    int64_t count = 1;
+    while (count * columns % kLanes<T> != 0 && (count + 1) * columns <= most) ++count;
+    return count;
+  }
 };
-
-/** a0 b0 a1 b1 ...: two vectors. */
-template <class T>
-ATHANOR_ALWAYS_INLINE void interleave(Vec<T>& a, Vec<T>& b) {
-  constexpr int lanes = kLanes<T>;
-  Vec<T> low, high;
-#if defined(__GNUC__) && !defined(__clang__)
-  typedef decltype(a < b) Index;
-  Index first, second;
-  for (int i = 0; i < lanes; ++i) {
-    first[i] = i / 2 + i % 2 * lanes;
-    second[i] = lanes / 2 + i / 2 + i % 2 * lanes;
-  }
-  low = __builtin_shuffle(a, b, first);
-  high = __builtin_shuffle(a, b, second);
-#else
-  for (int i = 0; i < lanes; ++i) {
-    low[i] = i % 2 == 0 ? a[i / 2] : b[i / 2];
-    high[i] = i % 2 == 0 ? a[lanes / 2 + i / 2] : b[lanes / 2 + i / 2];
-  }
-#endif
-  a = low;
-  b = high;
-}
-
-template <class T>
-ATHANOR_ALWAYS_INLINE void store_part(T* to, Vec<T> v, int64_t count) {
-  if (count >= kLanes<T>)
-    store(to, v);
-  else if (count > 0)
-    store_n(to, v, static_cast<int>(count));
-}
 
 /** Asks for the cache lines of one row of some channels, to be written. */
 template <class T>
@@ -109,52 +86,28 @@ void finish_dense(T* row, int64_t m, const T* sums, int64_t width, int count, in
   }
 }
 
-/** A row whose columns come from two grids in turn. */
-template <class T>
-void finish_pairs(T* row, int64_t m, const T* even, const T* odd, int64_t width, int count, int64_t columns) {
-  constexpr int lanes = kLanes<T>;
-  for (int64_t x = 0; 2 * x < columns; x += lanes) {
-    Vec<T> first[lanes], second[lanes];
-    take_square<T>(first, even + x * width, width, ceil_div(columns, 2) - x);
-    take_square<T>(second, odd + x * width, width, columns / 2 - x);
-    const int64_t left = columns - 2 * x;
-    T* const to = row + 2 * x;
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) {
-      if (i >= count) continue;
-      interleave<T>(first[i], second[i]);
-      store_part(to + i * m, first[i], left);
-      store_part(to + i * m + lanes, second[i], left - lanes);
-    }
-  }
-}
-
 /**
- * One row of an image from the sums of its pixels, `width` channels each, of which the first `channels` are real. The
- * columns are those of `phases` grids in turn, whose sums lie `phase_step` apart.
+ * Rows of an image from the sums of their pixels, `width` channels each, of which the first `channels` are real. More
+ * than one row only where rows lie together: `pixels` are neighbours then.
  */
 template <class T>
-void finish_row(const FinishedRows<T>& to, const T* sums, int64_t phase_step, int64_t phases, int64_t n, int64_t m,
-                int64_t channels, int64_t width, int64_t y) {
+void finish_rows(const FinishedRows<T>& to, const T* sums, int64_t n, int64_t m, int64_t channels, int64_t width,
+                 int64_t y, int64_t pixels) {
   constexpr int lanes = kLanes<T>;
   for (int64_t v = 0; v < channels; v += lanes) {
     const int count = static_cast<int>(min_of<int64_t>(lanes, channels - v));
     const int64_t at = n * to.n + (m + v) * to.m + y * to.y;
     T* const row = to.data + at;
-    if (to.x == 1 && phases == 1) {
-      finish_dense(row, to.m, sums + v, width, count, to.columns);
-    } else if (to.x == 1 && phases == 2) {
-      finish_pairs(row, to.m, sums + v, sums + phase_step + v, width, count, to.columns);
+    if (to.x == 1) {
+      finish_dense(row, to.m, sums + v, width, count, pixels);
     } else {
-      for (int64_t x = 0; x < to.columns; ++x) {
-        const T* const from = sums + x % phases * phase_step + x / phases * width + v;
-        for (int i = 0; i < count; ++i) row[i * to.m + x * to.x] = from[i];
-      }
+      for (int64_t x = 0; x < pixels; ++x)
+        for (int i = 0; i < count; ++i) row[i * to.m + x * to.x] = sums[x * width + v + i];
     }
     if (to.residual == nullptr && !to.relu) continue;
     for (int i = 0; i < count; ++i) {
       const T* const residual = to.residual == nullptr ? nullptr : to.residual + at + i * to.m;
-      finish_neighbours(row + i * to.m, to.x, residual, to.x, to.columns, to.relu);
+      finish_neighbours(row + i * to.m, to.x, residual, to.x, pixels, to.relu);
     }
   }
 }

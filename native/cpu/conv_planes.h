@@ -5,6 +5,7 @@
 // Legend: c channel, y x grid, t tap; a band is a run of grid rows.
 #pragma once
 #include "cpu/conv_rows.h"
+#include "cpu/interleave.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -29,6 +30,9 @@ class PaddedPlanes {
       run.last = max_of(run.last, shift);
     }
     for (int64_t i = 0; i < count_; ++i) lay_out(runs_[i]);
+    parts_ =
+        source.w * grid.step_x == 2 &&
+        (count_ == 1 || (count_ == 2 && (runs_[0].from - runs_[1].from == 1 || runs_[1].from - runs_[0].from == 1)));
     meets_ = scratch_array<bool>(ctx, grid.step_y);
     for (int64_t i = 0; i < grid.step_y; ++i) meets_[i] = false;
     for (int64_t t = 0; t < taps.count; ++t) meets_[remainder(taps.dy[t], grid.step_y)] = true;
@@ -79,10 +83,8 @@ class PaddedPlanes {
     const int64_t end = min_of(source_.height, (y0 + rows - 1) * grid_.step_y + last_dy_ + 1);
     for (int64_t c = 0; c < channels; ++c) {
       const T* plane = source_.data + image * source_.n + (first_channel + c) * source_.c;
-      if (source_.w == 1) {  // the next plane comes from afar while this one is copied
-        const T* const next = c + 1 < channels ? plane + source_.c : plane + source_.n - (channels - 1) * source_.c;
-        for (int64_t i = begin * source_.h; i < end * source_.h; i += line) __builtin_prefetch(next + i);
-      }
+      if (source_.w <= 2)  // the next plane comes from afar while this one is copied
+        prefetch(c + 1 < channels ? plane + source_.c : plane + source_.n - (channels - 1) * source_.c, begin, end);
       T* row = to + c * channel_ + (begin - top) * pitch_;
       const T* from = plane + begin * source_.h;
       if (count_ == 1 && source_.w == 1 && grid_.step_x == 1 && grid_.step_y == 1 && runs_[0].count <= kLanes<T>) {
@@ -92,13 +94,13 @@ class PaddedPlanes {
         for (int64_t h = begin; h < end; ++h, row += pitch_, from += source_.h) store(row, load_n(from, n));
         continue;
       }
-      int64_t phase = remainder(begin, grid_.step_y);
-      for (int64_t h = begin; h < end; ++h, row += pitch_, from += source_.h) {
-        const bool is_read = meets_[phase];
-        if (++phase == grid_.step_y) phase = 0;
-        if (!is_read) continue;
-        for (int64_t i = 0; i < count_; ++i) copy_run(row, from, runs_[i]);
+      if (parts_) {
+        part_rows(row, from, begin, end);
+        continue;
       }
+      for (int64_t h = begin; h < end; ++h, row += pitch_, from += source_.h)
+        if (is_read(h))
+          for (int64_t i = 0; i < count_; ++i) copy_run(row, from, runs_[i]);
     }
   }
 
@@ -133,16 +135,23 @@ class PaddedPlanes {
     run.count = end - begin;
     pitch_ += count;
   }
+  __attribute__((always_inline)) inline void prefetch(const T* plane, int64_t begin, int64_t end) const {
+    if (source_.h == source_.width * source_.w) {  // rows without gaps between them
+      for (int64_t i = begin * source_.h; i < end * source_.h; i += line) __builtin_prefetch(plane + i);
+      return;
+    }
+    for (int64_t h = begin; h < end; ++h)
+      for (int64_t i = 0; i < source_.width * source_.w; i += line) __builtin_prefetch(plane + h * source_.h + i);
+  }
+  bool is_read(int64_t h) const { return meets_[grid_.step_y == 1 ? 0 : h % grid_.step_y]; }
   void copy_run(T* to, const T* from, const Run& run) const {
-    const int64_t along = source_.w * grid_.step_x, n = run.count;
+    const int64_t along = source_.w * grid_.step_x;
     to += run.to;
     from += run.from;
     if (along == 1)
-      copy_neighbours(to, from, n);
-    else if (along == 2)
-      copy_every_second(to, from, n);
+      copy_neighbours(to, from, run.count);
     else
-      for (int64_t j = 0; j < n; ++j) to[j] = from[j * along];
+      for (int64_t j = 0; j < run.count; ++j) to[j] = from[j * along];
   }
   // Whole vectors are written, zeros behind the row: what they cover is a border, or is written next.
   static void copy_neighbours(T* to, const T* from, int64_t n) {
@@ -151,16 +160,48 @@ class PaddedPlanes {
     for (; j + lanes <= n; j += lanes) store(to + j, load(from + j));
     if (j < n) store(to + j, load_n(from + j, static_cast<int>(n - j)));
   }
-  static void copy_every_second(T* to, const T* from, int64_t n) {
-#pragma omp simd
-    for (int64_t j = 0; j < n; ++j) to[j] = from[2 * j];
+
+  /** Rows whose every second element is wanted, or all of them in two runs: neighbours are read together and parted. */
+  void part_rows(T* to, const T* from, int64_t begin, int64_t end) const {
+    constexpr int64_t lanes = kLanes<T>;
+    const bool both = count_ == 2, swapped = both && runs_[1].from < runs_[0].from;
+    const Run &first = runs_[swapped ? 1 : 0], &second = runs_[swapped ? 0 : 1];
+    const int64_t firsts = first.count, seconds = both ? second.count : 0;
+    const int64_t count = max_of(2 * firsts - 1, 2 * seconds);
+    T* const to_second = both ? to + second.to : to;
+    to += first.to;
+    from += first.from;
+    for (int64_t j = 0; 2 * j < count; j += lanes) {
+      const int low = part(count - 2 * j), high = part(count - 2 * j - lanes);
+      const int even = part(firsts - j), odd = part(seconds - j);
+      const T* at = from + 2 * j;
+      int64_t place = j;
+      if (high == lanes && even == lanes && (odd == lanes || !both)) {
+        for (int64_t h = begin; h < end; ++h, at += source_.h, place += pitch_) {
+          if (!is_read(h)) continue;
+          const Vec<T> a = load(at), b = load(at + lanes);
+          store(to + place, even_lanes<T>(a, b));
+          if (both) store(to_second + place, odd_lanes<T>(a, b));
+        }
+      } else {
+        for (int64_t h = begin; h < end; ++h, at += source_.h, place += pitch_) {
+          if (!is_read(h)) continue;
+          const Vec<T> a = load_n(at, low), b = high > 0 ? load_n(at + lanes, high) : Vec<T>{};
+          store_n(to + place, even_lanes<T>(a, b), even);
+          if (both) store_n(to_second + place, odd_lanes<T>(a, b), odd);
+        }
+      }
+    }
   }
+  /** How many of a vector's lanes are among the next `left`. */
+  static int part(int64_t left) { return static_cast<int>(max_of<int64_t>(0, min_of<int64_t>(kLanes<T>, left))); }
 
   Source<T> source_;
   Grid grid_;
   Taps taps_;
   bool whole_;
   Run* runs_;
+  bool parts_;   // see part_rows
   bool* meets_;  // rows by their remainder in the vertical stride: whether any tap reads them
   int64_t count_ = 0, pitch_ = 0, channel_ = 0;
   int64_t first_dy_ = 0, last_dy_ = 0;
