@@ -47,7 +47,10 @@ export class Tensor {
     readonly offset: number,
     /** Element type. */
     readonly dtype: DType,
-  ) {}
+  ) {
+    if (dtype === undefined)
+      fail('Tensor', 'tensor() and the like make one, nn.parameter() a parameter', show(storage));
+  }
 
   /** Number of dimensions. */
   get ndim(): number {
@@ -164,7 +167,7 @@ export class Tensor {
 
   /** Like {@link data}, typed: throws unless the tensor has that dtype. */
   async dataAs<D extends DType>(dtype: D): Promise<DataOf<D>> {
-    if (this.dtype !== dtype) fail('dataAs', 'the tensor has another dtype', `${dtype} of ${this.describe()}`);
+    if (this.dtype !== dtype) fail('dataAs', 'the tensor has another dtype', `${show(dtype)} of ${this.describe()}`);
     return (await this.data()) as DataOf<D>;
   }
 

@@ -15,8 +15,8 @@ export class TensorDataset implements Dataset {
 
   constructor(...tensors: Tensor[]) {
     if (tensors.length === 0) fail('TensorDataset', 'at least one tensor is needed', 'none');
+    for (const t of tensors) if (!(t instanceof Tensor)) fail('TensorDataset', 'only tensors hold samples', show(t));
     for (const t of tensors) {
-      if (!(t instanceof Tensor)) fail('TensorDataset', 'only tensors hold samples', show(t));
       if (t.ndim === 0) fail('TensorDataset', 'a scalar has no samples', t.describe());
       if (t.shape[0] !== tensors[0].shape[0]) {
         const given = tensors.map((each) => each.describe()).join(' and ');

@@ -1,8 +1,15 @@
 import { open } from 'node:fs/promises';
+import { fail, show } from '../errors.js';
 import type { RandomAccess } from './safetensors/decode.js';
 
 /** The most that one read call takes on every system. */
 const MOST_AT_ONCE = 2 ** 30;
+
+/** Throws unless `path` is a string, or a URL as Node's own functions take it. */
+export function checkPath(op: string, path: unknown): void {
+  if (typeof path !== 'string' && typeof (path as URL | null | undefined)?.href !== 'string')
+    fail(op, 'path must be a string', show(path));
+}
 
 /** Opens a file for reading at any place, hands it to `use`, and closes it. */
 export async function withFile<T>(path: string, use: (file: RandomAccess) => Promise<T>): Promise<T> {

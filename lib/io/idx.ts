@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { AthanorError } from '../errors.js';
 import { formatBytes, messageOf, openBytes } from './bytes.js';
+import { checkPath } from './file.js';
 
 /** An array read from an idx file: row-major, in this machine's byte order. */
 export type IdxArray =
@@ -99,6 +100,7 @@ async function readArray(source: Reader): Promise<IdxArray> {
  * left over.
  */
 export async function readIdx(path: string): Promise<IdxArray> {
+  checkPath('readIdx', path);
   try {
     const source = await openBytes(path);
     try {

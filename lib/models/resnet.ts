@@ -89,7 +89,7 @@ export class Bottleneck extends Module {
 
   constructor(inputs: number, channels: number, stride = 1, options: LayerOptions = {}) {
     super();
-    const outputs = channels * Bottleneck.expansion;
+    const outputs = checkCount('Bottleneck', 'channels', channels) * Bottleneck.expansion;
     this.conv1 = conv(inputs, channels, 1, 1, options);
     this.bn1 = norm(channels, options, 'relu');
     this.conv2 = conv(channels, channels, 3, stride, options);

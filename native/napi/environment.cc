@@ -121,6 +121,11 @@ Storage* Environment::refill(napi_env env, Handle* handle, size_t bytes, int dev
   return handle->storage;
 }
 
+// Near the memory limit garbage must not be what an op fails on; where all is in use, an eighth more each time.
+int64_t Environment::near_room(const Live& there) noexcept {
+  return std::max(there.room / 4 * 3, there.bytes + there.bytes / 8);
+}
+
 void Environment::drop(Handle* handle) noexcept {
   Storage* storage = handle->storage;
   if (storage == nullptr) return;
@@ -129,6 +134,8 @@ void Environment::drop(Handle* handle) noexcept {
   Live& there = live[storage->device];
   --there.handles;
   there.bytes -= bytes;
+  // A collection while a tensor was promised that the device cannot hold set a limit that nothing real ever reaches.
+  if (there.room > 0 && there.collect_at > there.room) there.collect_at = std::min(there.collect_at, near_room(there));
   unreported_bytes_ -= bytes + kHandleBytes;
   storage->release();
 }
@@ -152,10 +159,9 @@ void Environment::collected() noexcept {
   for (int device = 0; device < device_count(); ++device) {
     Live& there = live[device];
     there.collect_at = there.bytes + std::max(there.bytes, kGarbage);
-    // Near the memory limit garbage must not be what an op fails on; where all is in use, an eighth more each time.
     const size_t room = device == 0 ? Allocator::cpu().available() : device_at(device).allocator().available();
-    const int64_t most = static_cast<int64_t>(room / 4 * 3);
-    if (most > 0) there.collect_at = std::min(there.collect_at, std::max(most, there.bytes + there.bytes / 8));
+    there.room = static_cast<int64_t>(room);
+    if (there.room > 0) there.collect_at = std::min(there.collect_at, near_room(there));
   }
 }
 

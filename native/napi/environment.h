@@ -75,12 +75,14 @@ class Environment {
     int64_t handles = 0;
     int64_t bytes = 0;
     int64_t collect_at = kGarbage;
+    int64_t room = 0;  // the most that the device can hold, as of the last collection; 0: not known yet
   };
   Live live[kMaxDevices];  // of each device
 
  private:
   Environment();
   void count(napi_env env, const Storage& storage);
+  static int64_t near_room(const Live& there) noexcept;
   static void finalize_handle(node_api_basic_env env, void* data, void* hint);
   void unref();
 

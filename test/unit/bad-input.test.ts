@@ -8,12 +8,20 @@ import {
   arange,
   eye,
   full,
+  inspectSafetensors,
   linspace,
+  loadSafetensors,
   matmul,
   memory,
+  models,
+  nn,
   ones,
   onesLike,
+  readIdx,
+  saveSafetensors,
   setNumThreads,
+  Tensor,
+  TensorDataset,
   tensor,
   zeros,
   zerosLike,
@@ -409,6 +417,57 @@ describe('shapes that are written to', () => {
     const y = w.narrow(0, 990, 10).sum();
     (w.shape as number[]).fill(1);
     expect(() => y.backward()).toThrow('place: the tensor does not fit: [10] in [1]');
+  });
+});
+
+describe('what is made or read by hand', () => {
+  const mistakes: Mistake[] = [
+    [
+      'a tensor by new',
+      () => new (any(Tensor) as new (data: unknown) => Tensor)([1, 2]),
+      'Tensor: tensor() and the like',
+    ],
+    [
+      'a parameter by new',
+      () => new (any(nn.Parameter) as new (t: Tensor) => Tensor)(x),
+      'Tensor: tensor() and the like',
+    ],
+    [
+      'a data set of something else',
+      () => new TensorDataset(x, any([1])),
+      'TensorDataset: only tensors hold samples: [1]',
+    ],
+    [
+      'a block without channels',
+      () => new models.Bottleneck(4, any('4')),
+      'Bottleneck: channels must be a whole number',
+    ],
+  ];
+
+  test.each(mistakes)('%s', (_, call, message) => {
+    expect(call).toThrow(AthanorError);
+    expect(call).toThrow(message);
+  });
+
+  const rejections: [what: string, call: () => Promise<unknown>, message: string][] = [
+    [
+      'a dtype that is a tensor',
+      () => x.dataAs(any(ones([2]))),
+      'dataAs: the tensor has another dtype: Tensor of [2, 3]',
+    ],
+    [
+      'no path to inspect',
+      () => inspectSafetensors(any(undefined)),
+      'inspectSafetensors: path must be a string: undefined',
+    ],
+    ['no path to load', () => loadSafetensors(any({})), 'loadSafetensors: path must be a string: Object'],
+    ['no path to save to', () => saveSafetensors(any(3), { x }), 'saveSafetensors: path must be a string: 3'],
+    ['no path to an idx file', () => readIdx(any(null)), 'readIdx: path must be a string: null'],
+  ];
+
+  test.each(rejections)('%s', async (_, call, message) => {
+    await expect(call()).rejects.toThrow(AthanorError);
+    await expect(call()).rejects.toThrow(message);
   });
 });
 

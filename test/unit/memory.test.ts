@@ -291,6 +291,22 @@ describe('the allocator', () => {
     expect(zeros([4 << 20]).dataSync()[5]).toBe(0);
   });
 
+  test('garbage is collected before the limit, also after a tensor that nothing could hold', () => {
+    trimMemory();
+    setMemoryLimit(memory().allocatedBytes + (512 << 20));
+    const loop = () => {
+      for (let i = 0; i < 300; i++) zeros([1 << 20]);
+      synchronize();
+    };
+    loop();
+    for (let i = 0; i < 2; i++) {
+      const huge = zeros([1, 1]).expand([100_000, 100_000]).contiguous();
+      expect(() => synchronize()).toThrow(/^copy: out of memory on cpu: 40000000000 bytes were asked for/);
+      huge.dispose();
+    }
+    loop();
+  });
+
   test.each([
     ['a negative limit', () => setMemoryLimit(-1), 'setMemoryLimit: bytes must be a whole number, 0 or more: -1'],
     ['a fraction', () => setMemoryLimit(0.5), 'setMemoryLimit: bytes must be a whole number, 0 or more: 0.5'],

@@ -1,7 +1,7 @@
 import { AthanorError } from '../../errors.js';
 import { writeAtomic } from '../atomic.js';
 import { messageOf } from '../bytes.js';
-import { withFile } from '../file.js';
+import { checkPath, withFile } from '../file.js';
 import { readEntry, readHeader } from './decode.js';
 import { encodeSafetensors, type RawTensor } from './encode.js';
 import type { Header, TensorEntry } from './header.js';
@@ -13,6 +13,7 @@ export interface RawContents<T> {
 }
 
 async function named<T>(op: string, path: string, work: () => Promise<T>): Promise<T> {
+  checkPath(op, path);
   try {
     return await work();
   } catch (error) {
