@@ -45,9 +45,10 @@ function spreadRow(name: string, finish: (variance: number) => number, vjp: Vjp<
   });
 }
 
-/** scale times the deviation of each element from the mean of its group. */
-function deviations(x: Tensor, { axes, correction }: Corrected, scale: number): Tensor {
-  return x.sub(x.mean(axes, { keepDims: true })).mul(scale / Math.max(0, foldedCount(x.shape, axes) - correction));
+/** scale times g times the deviation of each element from the mean of its group. */
+function deviations(x: Tensor, { axes, correction }: Corrected, g: Tensor, scale: number): Tensor {
+  const each = g.mul(scale / Math.max(0, foldedCount(x.shape, axes) - correction)); // a number a group
+  return x.sub(x.mean(axes, { keepDims: true })).mul(spread(each, x.shape, axes));
 }
 
 /** g / y, but 0 where y is 0: a norm that does not change has no slope. */
@@ -59,10 +60,10 @@ function divideUnlessZero(g: Tensor, y: Tensor): Tensor {
 const varianceOp = spreadRow(
   'variance',
   (variance) => variance,
-  (g, { x }, { attrs }) => spread(g, x.shape, attrs.axes).mul(deviations(x, attrs, 2)),
+  (g, { x }, { attrs }) => deviations(x, attrs, g, 2),
 );
 const stdOp = spreadRow('std', Math.sqrt, (g, { x, out }, { attrs }) =>
-  spread(divideUnlessZero(g, out), x.shape, attrs.axes).mul(deviations(x, attrs, 1)),
+  deviations(x, attrs, divideUnlessZero(g, out), 1),
 );
 
 function corrected(

@@ -32,7 +32,19 @@ Table& Table::instance() {
 }
 
 Table::Table(const OpKernels* const* families, int n_families) {
-#define OP(name) entries_.push_back({#name, {}});
+#define OP(name) entries_.push_back({#name, false, {}});
+#define UNARY(name, ...) entries_.push_back({#name, true, {}});
+#define UNARY1 UNARY
+#define UNARY2 UNARY
+#define UNARY_RARE UNARY
+#define PREDICATE UNARY
+#define BINARY UNARY
+#define BINARY1 UNARY
+#define BINARY2 UNARY
+#define COMPARE UNARY
+#define DIVIDE UNARY
+#define TERNARY UNARY
+#define REDUCE UNARY
 #include "ops.def"
   for (int f = 0; f < n_families; ++f) {
     for (const OpKernels* k = families[f]; k->op != nullptr; ++k) {

@@ -8,6 +8,7 @@ namespace athanor {
 
 struct OpEntry {
   const char* name;
+  bool per_element;  // a few operations for each element it touches: its line in ops.def is an expression
   std::vector<Kernel> kernels;
   int forced = -1;  // tests: the one kernel to use; -1: the first that fits
 };

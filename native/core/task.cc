@@ -133,24 +133,29 @@ void fail_outputs(Task& task, const std::shared_ptr<const Failure>& failure) noe
 
 // Touching this many elements takes a few microseconds, less than waking the executor does.
 constexpr double kFewElements = 16384;
-// Some tens of microseconds at most: the event loop does not feel them, and who waits for the result has it sooner.
-constexpr double kSomeElements = 512 * 1024;
+// Some tens of microseconds (of a power, a few hundred): the event loop does not feel them, and who waits for the
+// result has it sooner. Queued, such ops take a quarter longer on two cores, which compute and make calls at the same
+// time.
+constexpr double kSomeBytes = 4 * 1024 * 1024;
 constexpr double kSomeProducts = 512 * 1024;
 
 }  // namespace
 
-// The products of C = A B are sqrt(|A| |B| |C|), those of a convolution that times the kernel's side. Elementwise ops
-// look dearer than they are that way, which does no harm: they are queued.
+// The products of C = A B are sqrt(|A| |B| |C|), those of a convolution that times the kernel's side.
 bool Task::is_cheap() const {
-  double total = 0, largest[3] = {1, 1, 1};
+  double elements = 0, bytes = 0, largest[3] = {1, 1, 1};
   for (int i = 0; i < n_operands; ++i) {
-    double n = static_cast<double>(numel(operands[static_cast<size_t>(i)].view));
-    total += n;
+    const View& v = operands[static_cast<size_t>(i)].view;
+    double n = static_cast<double>(numel(v));
+    elements += n;
+    bytes += n * static_cast<double>(item_size(v.dtype));
     for (double& l : largest)
       if (n > l) std::swap(n, l);
   }
-  if (total <= kFewElements) return true;
-  return total <= kSomeElements && largest[0] * largest[1] * largest[2] <= kSomeProducts * kSomeProducts;
+  if (elements <= kFewElements) return true;
+  if (bytes > kSomeBytes) return false;
+  return largest[0] * largest[1] * largest[2] <= kSomeProducts * kSomeProducts ||
+         Table::instance().entry(op).per_element;
 }
 
 std::shared_ptr<const Failure> execute(Task& task) noexcept {

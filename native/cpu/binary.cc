@@ -21,6 +21,20 @@ void binary_loop(int64_t n, const double* attrs, void* to, const void* const* in
       a, b);
 }
 
+/** The same where operand `Repeated` is one number for all elements: it stays in a register. */
+template <class F, class T, int Repeated>
+void repeating_loop(int64_t n, const double*, void* to, const void* const* in, bool streams) {
+  const T* x = static_cast<const T*>(in[1 - Repeated]);
+  const T one = *static_cast<const T*>(in[Repeated]);
+  write_elements(
+      n, static_cast<T*>(to), streams,
+      [&](int64_t i) __attribute__((always_inline)) {
+        return Repeated == 0 ? F::template apply<T>(one, x[i], T(0), T(0))
+                             : F::template apply<T>(x[i], one, T(0), T(0));
+      },
+      x);
+}
+
 /**
  * out = F(a, b) in blocks: in one with pairs that are not usual these are computed by F's other expression. A block is
  * made beside `out`, which may be the memory of a or b, so that one loop divides and looks for such pairs.
@@ -76,6 +90,10 @@ bool holds_zero(Context* ctx, const View& v) {
   return found;
 }
 
+/** The loops of floats that repeat, which are a layer's bias or scale, or a plain number. */
+template <class F, class T>
+constexpr Loop kRepeating[2] = {repeating_loop<F, T, 0>, repeating_loop<F, T, 1>};
+
 // All operands have one dtype but a ternary's condition, which comes first: the last one's decides.
 #define KERNEL(name, dtypes, operands, loop)                                   \
   void k_##name(const Call& c) {                                               \
@@ -86,17 +104,30 @@ bool holds_zero(Context* ctx, const View& v) {
     if (!known) refuse_dtype(c, c.in[operands - 1].dtype);                     \
   }
 
-#define BINARY_AS(name, dtypes, expression, Result, parameters)                                \
+#define FUNCTOR(name, expression, Result)                                                      \
   struct F_##name {                                                                            \
     template <class T>                                                                         \
     ATHANOR_ALWAYS_INLINE Result apply(T a, T b, [[maybe_unused]] T p, [[maybe_unused]] T q) { \
       return static_cast<Result>(expression);                                                  \
     }                                                                                          \
-  };                                                                                           \
-  KERNEL(name, dtypes, 2, (binary_loop<F_##name, T, Result, parameters>))                      \
+  };
+#define BINARY_AS(name, dtypes, expression, Result, parameters)           \
+  FUNCTOR(name, expression, Result)                                       \
+  KERNEL(name, dtypes, 2, (binary_loop<F_##name, T, Result, parameters>)) \
   TABLE(name, k_##name)
 
 #define BINARY(name, dtypes, expression) BINARY_AS(name, dtypes, expression, T, 0)
+#define ARITHMETIC(name, dtypes, expression)                                          \
+  FUNCTOR(name, expression, T)                                                        \
+  KERNEL(name, dtypes, 2, (binary_loop<F_##name, T, T, 0>))                           \
+  void repeating_##name(const Call& c) {                                              \
+    const bool floats = with_floats(c.in[0].dtype, [&](auto tag) {                    \
+      using T = typename decltype(tag)::type;                                         \
+      run_elementwise<2>(c, binary_loop<F_##name, T, T, 0>, kRepeating<F_##name, T>); \
+    });                                                                               \
+    if (!floats) k_##name(c);                                                         \
+  }                                                                                   \
+  TABLE(name, repeating_##name)
 #define BINARY1(name, dtypes, expression) BINARY_AS(name, dtypes, expression, T, 1)
 #define BINARY2(name, dtypes, expression) BINARY_AS(name, dtypes, expression, T, 2)
 #define COMPARE(name, dtypes, expression) BINARY_AS(name, dtypes, expression, bool, 0)

@@ -89,9 +89,10 @@ static void run_row(int64_t n, const int64_t* steps, const size_t* sizes, char* 
  *  elements one by one would cost several times as much. In copy.cc. */
 void lay_along(Context* ctx, const View& out, View* operand);
 
-/** Runs `loop` over the output and the first N inputs of a call, broadcasting. */
+/** Runs `loop` over the output and the first N inputs of a call, broadcasting. Rows along which input k alone repeats
+ * go to repeating[k], which reads one element of it, where there is such a loop. */
 template <int N>
-static void run_elementwise(const Call& c, Loop loop) {
+static void run_elementwise(const Call& c, Loop loop, const Loop* repeating = nullptr) {
   View in_order[N];
   const View* views[N + 1];
   size_t sizes[N + 1];
@@ -104,19 +105,21 @@ static void run_elementwise(const Call& c, Loop loop) {
   for (int k = 0; k <= N; ++k) sizes[k] = item_size(views[k]->dtype);
   const Walk<N + 1> w = make_walk<N + 1>(views);
   int64_t steps[N + 1];
-  bool dense = true;
+  int others = 0, other = 0;  // operands that are not dense along the rows
   for (int k = 0; k <= N; ++k) {
     steps[k] = w.strides[k][w.ndim - 1];
-    dense = dense && steps[k] == 1;
+    if (steps[k] != 1) ++others, other = k;
   }
+  Loop whole = others == 0 ? loop : nullptr;  // takes a row as it is
+  if (repeating != nullptr && others == 1 && other > 0 && steps[other] == 0) whole = repeating[other - 1];
   const bool streams = streams_to(c.out[0], c.in, N);
   for_streamed_rows(c.ctx, w, kGrain, streams, [&](int64_t n, const int64_t* at) {
     char* first[N + 1];
     for (int k = 0; k <= N; ++k) first[k] = static_cast<char*>(w.data[k]) + at[k] * static_cast<int64_t>(sizes[k]);
-    if (!dense) return run_row<N>(n, steps, sizes, first, c.attrs, streams, loop);
+    if (whole == nullptr) return run_row<N>(n, steps, sizes, first, c.attrs, streams, loop);
     const void* in[N];
     for (int k = 0; k < N; ++k) in[k] = first[k + 1];
-    loop(n, c.attrs, first[0], in, streams);
+    whole(n, c.attrs, first[0], in, streams);
   });
 }
 

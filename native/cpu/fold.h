@@ -1,7 +1,7 @@
 // The loops behind the REDUCE lines of ops.def: any set of axes of any layout folded with one functor.
 // Reads item size bytes and spends 1 FLOP per element: bound by read bandwidth, also where float32 is converted to
-// float64 on the way. Split over results where there are enough, else over the longest folded dimension, with partial
-// results combined in the order of the pieces.
+// float64 on the way. Split over results where there are enough, else over a folded dimension, with partial results
+// combined in the order of the pieces.
 //
 // A functor F for input type T has: Acc<T> (accumulator), start<A>(), of(A x) applied to each element, fold(V a, V b)
 // for numbers or vectors, finish(A a, A n) for the folded value of n elements.

@@ -9,7 +9,7 @@
 //   kShortRow                         0, or how long rows may be for
 //   short_rows(x, apart, rows, n, out)    of each of `rows` rows of n elements
 //
-// Work is split over results where there are enough, else over the longest folded dimension; partial results are then
+// Work is split over results where there are enough, else over a folded dimension; partial results are then
 // merged in the order of the pieces, so that a result depends on the number of threads but not on their timing.
 #pragma once
 #include "cpu/fold_plan.h"
@@ -128,17 +128,18 @@ ATHANOR_ALWAYS_INLINE void run_fold(Context* ctx, const FoldPlan& p, const T* x,
     });
     return;
   }
-  int longest = 0;
-  for (int d = 1; d < p.n_folded; ++d)
-    if (p.folded[d].size > p.folded[longest].size) longest = d;
-  const int64_t size = p.folded[longest].size, splits = min_of(pieces, size);
+  // The outermost dimension with a piece for everybody: each then reads one stretch of memory. Else the longest.
+  int cut = 0;
+  for (int d = 1; d < p.n_folded && p.folded[cut].size < pieces; ++d)
+    if (p.folded[d].size > p.folded[cut].size) cut = d;
+  const int64_t size = p.folded[cut].size, splits = min_of(pieces, size);
   State* partial = static_cast<State*>(ctx->scratch(ctx, static_cast<size_t>(splits * p.outputs) * sizeof(State)));
   parallel_each(ctx, splits, [&](int64_t i) {
     const int64_t begin = size * i / splits, end = size * (i + 1) / splits;
     FoldPlan own = p;
-    own.folded[longest].size = end - begin;
+    own.folded[cut].size = end - begin;
     own.count = p.count / size * (end - begin);
-    fold_part<K>(own, x + begin * p.folded[longest].in, 0, p.outputs, partial + i * p.outputs);
+    fold_part<K>(own, x + begin * p.folded[cut].in, 0, p.outputs, partial + i * p.outputs);
   });
   for (int64_t i = 1; i < splits; ++i) {
     const State* const next = partial + i * p.outputs;

@@ -20,18 +20,21 @@ View window(Array<float>& a, int64_t first, int64_t n) {
   return v;
 }
 
-/** Runs an op over the windows of `in` that start at `shift`, at once and in pieces, and compares. */
-void check_streamed(const char* op, std::vector<Array<float>>& in, int64_t shift,
-                    const std::vector<double>& attrs = {}) {
+/** Runs an op over the windows of `in` that start at `shift`, at once and in pieces, and compares. Of input `repeated`
+ *  the first element stands for all. */
+void check_streamed(const char* op, std::vector<Array<float>>& in, int64_t shift, const std::vector<double>& attrs = {},
+                    int repeated = -1) {
   Array<float> out({kLarge + 2 * kGuard}), expected({kLarge});
   std::vector<View> views;
   for (Array<float>& a : in) views.push_back(window(a, shift, kLarge));
+  if (repeated >= 0) views[static_cast<size_t>(repeated)].strides[0] = 0;
   const auto reset = [&] { out.data.assign(out.data.size(), kUntouched); };
   each_kernel(op, views, window(out, kGuard + shift, kLarge), attrs, 3, reset, [&](const std::string& where) {
     for (int64_t at = 0; at < kLarge; at += kSmall) {
       const int64_t n = std::min(kSmall, kLarge - at);
       std::vector<View> pieces;
       for (Array<float>& a : in) pieces.push_back(window(a, shift + at, n));
+      if (repeated >= 0) pieces[static_cast<size_t>(repeated)] = views[static_cast<size_t>(repeated)];
       const IsaLevel* level = nullptr;
       int levels = 0;
       const IsaLevel* const* all = isa_levels(&levels);
@@ -67,6 +70,7 @@ TEST(large_results_are_the_same_as_small_ones) {
     check_streamed("clamp", one, shift, {-0.5, 0.25});
     check_streamed("mul", two, shift);
     check_streamed("geluGrad", two, shift);
+    for (int repeated : {0, 1}) check_streamed("sub", two, shift, {}, repeated);
   }
   std::vector<Array<float>> none;
   check_streamed("fill", none, 3, {2.5});

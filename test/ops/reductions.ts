@@ -30,7 +30,8 @@ export function empty(more: object = {}): Case[] {
 
 /**
  * Long enough to be cut into pieces for several threads: columns, one result, few results; and many short rows, which
- * are folded side by side, rows around a kept axis, and columns of which rows are dealt out.
+ * are folded side by side, rows around a kept axis, of which the outer or the inner folded axis is cut, and columns of
+ * which rows are dealt out.
  */
 export function long(input: Omit<InputSpec, 'shape'> = {}, more: object = {}): Case[] {
   return [
@@ -40,6 +41,8 @@ export function long(input: Omit<InputSpec, 'shape'> = {}, more: object = {}): C
     over({ ...input, shape: [70, 49] }, [1], false, more),
     over({ ...input, shape: [2, 41, 3, 3] }, [2, 3], true, more),
     over({ ...input, shape: [4, 40, 23] }, [0, 2], false, more),
+    over({ ...input, shape: [3, 2, 9000] }, [0, 2], false, more),
+    over({ ...input, shape: [2, 2, 20000] }, [0, 2], false, more),
     over({ ...input, shape: [700, 70] }, [0], false, more),
   ].map((c) => ({ ...c, skipGrad: 'the gradient of so many elements takes too long one by one' }));
 }

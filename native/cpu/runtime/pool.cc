@@ -32,8 +32,9 @@ Pool::Pool() { start(default_threads() - 1); }
 
 void Pool::start(int workers) {
   stopping_.store(false);
+  shares_ = std::vector<Share>(static_cast<size_t>(workers) + 1);
   try {
-    for (int i = 0; i < workers; ++i) workers_.emplace_back([this] { work(); });
+    for (size_t i = 1; i < shares_.size(); ++i) workers_.emplace_back([this, i] { work(i); });
   } catch (const std::system_error&) {
     // The system gives no more threads. Half of those that it gave do the work; the streams need some too.
     const int given = static_cast<int>(workers_.size());
@@ -60,20 +61,26 @@ void Pool::set_threads(int n) {
   start(n - 1);
 }
 
-bool Pool::take_and_run(uint32_t generation) {
-  uint64_t ticket = ticket_.load(std::memory_order_acquire);
-  for (;;) {
-    if (static_cast<uint32_t>(ticket >> 32) != generation) return false;
+void Pool::run_share(Share& share, uint32_t generation) {
+  int64_t done = 0;
+  uint64_t ticket = share.ticket.load(std::memory_order_acquire);
+  while (static_cast<uint32_t>(ticket >> 32) == generation) {
     const int64_t i = static_cast<int64_t>(ticket & 0xffffffffu);
-    if (i >= count_.load(std::memory_order_relaxed)) return false;
+    if (i >= share.end.load(std::memory_order_relaxed)) break;
     Body body = body_.load(std::memory_order_relaxed);
     void* closure = closure_.load(std::memory_order_relaxed);
     // Success proves that the generation has not moved since it was read, hence that body and closure are its own.
-    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
+    if (!share.ticket.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
     body(closure, i);
-    done_.fetch_add(1, std::memory_order_release);
-    return true;
+    ++done;
+    ticket = share.ticket.load(std::memory_order_acquire);
   }
+  if (done > 0) done_.fetch_add(done, std::memory_order_release);
+}
+
+void Pool::run_shares(size_t own, uint32_t generation) {
+  for (size_t k = own; k < shares_.size(); ++k) run_share(shares_[k], generation);
+  for (size_t k = 0; k < own; ++k) run_share(shares_[k], generation);
 }
 
 void Pool::run(int64_t count, void* closure, Body body) {
@@ -83,32 +90,36 @@ void Pool::run(int64_t count, void* closure, Body body) {
     for (int64_t i = 0; i < count; ++i) body(closure, i);
     return;
   }
-  // Between two loops the generation names no loop and count is 0: nobody can take an index while the rest is written.
-  const uint32_t generation = static_cast<uint32_t>(ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+  // Between two loops no ticket names a loop: nobody can take an index while the rest is written.
+  const uint32_t generation = generation_.load(std::memory_order_relaxed) + 2;
+  const int64_t shares = static_cast<int64_t>(shares_.size());
   body_.store(body, std::memory_order_relaxed);
   closure_.store(closure, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  count_.store(count, std::memory_order_relaxed);
-  ticket_.store(static_cast<uint64_t>(generation) << 32, std::memory_order_seq_cst);
+  for (int64_t k = 0; k < shares; ++k) {
+    Share& share = shares_[static_cast<size_t>(k)];
+    share.end.store(count * (k + 1) / shares, std::memory_order_relaxed);
+    const uint64_t first = static_cast<uint64_t>(count * k / shares);
+    share.ticket.store(static_cast<uint64_t>(generation) << 32 | first, std::memory_order_release);
+  }
+  generation_.store(generation, std::memory_order_seq_cst);
   if (sleeping_.load(std::memory_order_seq_cst) > 0) {
     std::lock_guard<std::mutex> sleep_lock(sleep_mutex_);
     wake_.notify_all();
   }
-  while (take_and_run(generation)) {
-  }
+  run_shares(0, generation);
   for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins) spin_pause(spins);
-  // Retire the generation: its count must not meet the next loop's body.
-  ticket_.store(static_cast<uint64_t>(generation + 1) << 32 | 0xffffffffu, std::memory_order_release);
-  count_.store(0, std::memory_order_relaxed);
+  // Retire the generation: its tickets must not meet the next loop's body.
+  for (Share& share : shares_) share.ticket.store(0, std::memory_order_release);
 }
 
-void Pool::work() {
-  uint32_t seen = static_cast<uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
+void Pool::work(size_t own) {
+  uint32_t seen = generation_.load(std::memory_order_acquire);
   for (;;) {
     int spins = 0;
     uint32_t generation = seen;
     while (!stopping_.load(std::memory_order_relaxed)) {
-      generation = static_cast<uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
+      generation = generation_.load(std::memory_order_acquire);
       if (generation != seen) break;
       if (++spins < kSpins) {
         cpu_relax();
@@ -116,15 +127,12 @@ void Pool::work() {
       }
       std::unique_lock<std::mutex> lock(sleep_mutex_);
       sleeping_.fetch_add(1, std::memory_order_seq_cst);
-      wake_.wait(lock, [&] {
-        return stopping_.load() || static_cast<uint32_t>(ticket_.load(std::memory_order_seq_cst) >> 32) != seen;
-      });
+      wake_.wait(lock, [&] { return stopping_.load() || generation_.load(std::memory_order_seq_cst) != seen; });
       sleeping_.fetch_sub(1, std::memory_order_relaxed);
     }
     if (stopping_.load(std::memory_order_relaxed)) return;
     seen = generation;
-    while (take_and_run(generation)) {
-    }
+    run_shares(own, generation);
   }
 }
 

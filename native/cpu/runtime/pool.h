@@ -20,9 +20,10 @@ class Pool {
   void set_threads(int n);
 
   /**
-   * body(closure, i) for every i in [0, count), the caller working along; returns when all have ended. When another
-   * stream has the pool the caller does all of it alone, so two environments never wait for each other. Bodies must
-   * not throw.
+   * body(closure, i) for every i in [0, count), the caller working along; returns when all have ended. Each thread
+   * begins with its own share, the same part of [0, count) every time, so that it finds what it left in its cache; who
+   * is done helps the others. When another stream has the pool the caller does all of it alone, so two environments
+   * never wait for each other. Bodies must not throw.
    */
   void run(int64_t count, void* closure, Body body);
 
@@ -30,17 +31,25 @@ class Pool {
   Pool();
   void start(int workers);
   void stop();
-  void work();
-  bool take_and_run(uint32_t generation);
+  void work(size_t own);
+
+  // The part of the loop that one thread begins with. `ticket` is generation << 32 | next index; taking an index is a
+  // compare-and-swap that fails once the generation moved on, so a worker that wakes late can never touch a loop that
+  // has ended.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> ticket{0};
+    std::atomic<int64_t> end{0};
+  };
+  void run_share(Share& share, uint32_t generation);
+  void run_shares(size_t own, uint32_t generation);
 
   std::mutex owner_;  // held by the caller whose loop runs
   std::atomic<int> threads_{1};
   std::vector<std::thread> workers_;
+  std::vector<Share> shares_;  // the caller's, then one a worker
 
-  // The loop on offer. `ticket_` is generation << 32 | next index; taking an index is a compare-and-swap that fails
-  // once the generation moved on, so a worker that wakes late can never touch a loop that has ended.
-  std::atomic<uint64_t> ticket_{0};
-  std::atomic<int64_t> count_{0};
+  // The loop on offer. Generations are odd; 0 names none.
+  alignas(64) std::atomic<uint32_t> generation_{1};
   std::atomic<void*> closure_{nullptr};
   std::atomic<Body> body_{nullptr};
   alignas(64) std::atomic<int64_t> done_{0};
