@@ -78,6 +78,14 @@ const special: Readonly<Record<string, Work>> = {
   embedding: ([weight, index]) => athanor.embedding(weight, index),
   maxPool2d: ([x], { kernel, stride, padding = 0 }) =>
     athanor.maxPool2d(x, pair(kernel), { stride: pair(stride), padding: pair(padding) }),
+  maxPool2dWithIndices: ([x], { kernel, stride, padding = 0 }) => {
+    const [values, indices] = athanor.maxPool2dWithIndices(x, pair(kernel), {
+      stride: pair(stride),
+      padding: pair(padding),
+    });
+    indices.dispose();
+    return values;
+  },
   avgPool2d: ([x], { kernel, stride }) => athanor.avgPool2d(x, pair(kernel), { stride: pair(stride) }),
   adaptiveAvgPool2d: ([x], { size }) => athanor.adaptiveAvgPool2d(x, pair(size)),
   uniform: (_, { shape }) => athanor.rand(shape as number[]),

@@ -136,7 +136,14 @@ export {
   rmsNorm,
 } from './ops/norm.js';
 export { type PadOptions, pad, repeat, repeatInterleave, tile } from './ops/pad.js';
-export { type AvgPoolOptions, adaptiveAvgPool2d, avgPool2d, type MaxPoolOptions, maxPool2d } from './ops/pool.js';
+export {
+  type AvgPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  type MaxPoolOptions,
+  maxPool2d,
+  maxPool2dWithIndices,
+} from './ops/pool.js';
 export {
   type BernoulliOptions,
   bernoulli,

@@ -8,10 +8,9 @@ function pool(work: string, shape: readonly number[], options: Options, quick = 
     options.kernel === undefined ? `to ${options.size}x${options.size}` : `${options.kernel}x${options.kernel}`;
   const base = { group: 'pool', work, inputs: [{ shape }], options, quick } as const;
   const name = `${work} ${times(shape)}, ${notes}`;
-  return [
-    { ...base, name },
-    { ...base, name: `${name}: gradient`, gradient: 0 },
-  ];
+  const indices: Case[] =
+    work === 'maxPool2d' ? [{ ...base, work: 'maxPool2dWithIndices', name: `${name}, with indices` }] : [];
+  return [{ ...base, name }, ...indices, { ...base, name: `${name}: gradient`, gradient: 0 }];
 }
 
 export const cases: readonly Case[] = [

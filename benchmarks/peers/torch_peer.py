@@ -88,6 +88,9 @@ SPECIAL = {
     "oneHot": lambda o: lambda i: one_hot(i, o["classes"]),
     "embedding": lambda o: lambda w, i: F.embedding(i, w),
     "maxPool2d": lambda o: lambda x: F.max_pool2d(x, o["kernel"], o["stride"], o.get("padding", 0)),
+    "maxPool2dWithIndices": lambda o: lambda x: F.max_pool2d(
+        x, o["kernel"], o["stride"], o.get("padding", 0), return_indices=True
+    )[0],
     "avgPool2d": lambda o: lambda x: F.avg_pool2d(x, o["kernel"], o["stride"]),
     "adaptiveAvgPool2d": lambda o: lambda x: F.adaptive_avg_pool2d(x, o["size"]),
     "uniform": lambda o: lambda: torch.rand(o["shape"]),

@@ -1,6 +1,6 @@
 // The rows of pooling: values, and what each sends back. A gradient's own gradient is the pooling again.
 import { defineOp, type Meta, type Op, type RefArray } from '../define.js';
-import { apply } from '../dispatch.js';
+import { apply, applyAll } from '../dispatch.js';
 import { fail } from '../errors.js';
 import { formatShape, numel, type Shape, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
@@ -131,6 +131,27 @@ export const maxPoolOp: Op<Windows> = defineOp<Windows>({
   save: ['indices'],
   vjp: [(g, { indices }, { inputs }) => apply(maxPoolGradOp, [g, indices], { size: inputs[0].shape.slice(2) })],
   ref: ([x], w) => maxRef(x, w),
+  cost: (inputs, outputs, w) => costOf(numel(w.kernel))(inputs, outputs),
+});
+
+/** The largest values alone, where no gradient will ask for their places. */
+export const maxPoolValuesOp: Op<Windows> = defineOp<Windows>({
+  name: 'maxPool2dValues',
+  inputs: ['x'],
+  infer: ([x], w) => ({
+    shape: [...x.shape.slice(0, 2), ...pooledSize('maxPool2d', x.shape, w)],
+    dtype: checkDTypes('maxPool2d', 'floats', [x]),
+  }),
+  pack,
+  save: ['x'],
+  // Somebody recorded it all the same: its places are found now.
+  vjp: [
+    (g, { x }, { attrs }) => {
+      const [, indices] = applyAll(maxPoolOp, [x], attrs);
+      return apply(maxPoolGradOp, [g, indices], { size: x.shape.slice(2) });
+    },
+  ],
+  ref: ([x], w) => maxRef(x, w)[0],
   cost: (inputs, outputs, w) => costOf(numel(w.kernel))(inputs, outputs),
 });
 

@@ -1,4 +1,5 @@
 // Pooling over windows of the last two axes: x is [N, C, H, W], or [C, H, W].
+import { context } from '../context.js';
 import type { Op } from '../define.js';
 import { applyAll } from '../dispatch.js';
 import { fail, show } from '../errors.js';
@@ -7,7 +8,7 @@ import { checkInteger } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { asFloat, checkTensor } from './axes.js';
 import type { Pair } from './conv.js';
-import { adaptiveAvgPoolOp, avgPoolOp, maxPoolOp, type Windows } from './pool-rows.js';
+import { adaptiveAvgPoolOp, avgPoolOp, maxPoolOp, maxPoolValuesOp, type Windows } from './pool-rows.js';
 
 /** How windows lie on the input. */
 interface WindowOptions {
@@ -65,13 +66,18 @@ function windows(op: string, kernel: Pair, options: PoolOptions, known: readonly
   };
 }
 
-/** Runs a row on x with a batch axis, which is put in and taken out again where x has none. */
+/** The outputs of a row for x with a batch axis, which is put in and taken out again where x has none. */
+function pooledAll<A>(op: Op<A>, x: Tensor, attrs: A): Tensor[] {
+  const floats = asFloat(x);
+  const outputs = applyAll(op, [x.ndim === 3 ? floats.unsqueeze(0) : floats], attrs);
+  return x.ndim === 3 ? outputs.map((t) => t.squeeze(0)) : outputs;
+}
+
 function pooled<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
   checkTensor(op.name, x);
-  const floats = asFloat(x);
-  const [out, ...rest] = applyAll(op, [x.ndim === 3 ? floats.unsqueeze(0) : floats], attrs);
+  const [out, ...rest] = pooledAll(op, x, attrs);
   for (const t of rest) t.dispose(); // a graph that needs them holds them itself
-  return x.ndim === 3 ? out.squeeze(0) : out;
+  return out;
 }
 
 /**
@@ -80,7 +86,20 @@ function pooled<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
  * Throws when the window does not fit, or padding is more than half of it. As PyTorch's `max_pool2d`.
  */
 export function maxPool2d(x: Tensor, kernel: Pair, options: MaxPoolOptions = {}): Tensor {
-  return pooled(maxPoolOp, x, windows('maxPool2d', kernel, options, maxOptions));
+  checkTensor('maxPool2d', x);
+  const recorded = x.requiresGrad && context().grad;
+  return pooled(recorded ? maxPoolOp : maxPoolValuesOp, x, windows('maxPool2d', kernel, options, maxOptions));
+}
+
+/**
+ * As {@link maxPool2d}, with the place of each maximum: `[values, indices]`, both [N, C, H', W'] (or [C, H', W']), indices
+ * int32 numbers h W + w of places in their plane. Gradients flow through the values. Throws as maxPool2d does. As
+ * PyTorch's `max_pool2d_with_indices`.
+ */
+export function maxPool2dWithIndices(x: Tensor, kernel: Pair, options: MaxPoolOptions = {}): [Tensor, Tensor] {
+  checkTensor('maxPool2dWithIndices', x);
+  const [values, indices] = pooledAll(maxPoolOp, x, windows('maxPool2dWithIndices', kernel, options, maxOptions));
+  return [values, indices];
 }
 
 /**

@@ -1,11 +1,12 @@
-// Pooling over windows of the last two axes of [N, C, H, W]: the largest value with its place, the mean of a regular or
-// an adaptive window, and what each of them sends back. Split by planes (one image, one channel). A row of outputs is
+// Pooling over windows of the last two axes of [N, C, H, W]: the mean of a regular or an adaptive window, and what each
+// pooling sends back; maxima are in pool_maximum.h. Split by planes (one image, one channel). A row of outputs is
 // computed together, one place of the window after another: kernel area FLOPs an output; the planes stay in the
 // first-level cache, so memory traffic is one read of x and one write of out.
 #include "cpu/dense.h"
 #include "cpu/families.h"
 #include "cpu/fold.h"
 #include "cpu/index.h"
+#include "cpu/pool_maximum.h"
 #include "cpu/pool_windows.h"
 #include "cpu/slots.h"
 #include "cpu/streaming.h"
@@ -13,111 +14,6 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
-
-/**
- * N vectors of maxima and their places for outputs of row i whose windows meet no padding left or right, from output j
- * on: several at once, because each comparison waits for the one before it. (N - 1) lanes < count <= N lanes.
- */
-template <class T, int N>
-__attribute__((noinline)) void max_block(const Regular& rows, const Regular& columns, const T* plane, const View& x,
-                                         int64_t i, int64_t j, int count, T* best, int32_t* place) {
-  constexpr int lanes = kLanes<T>;
-  typedef decltype(Vec<T>{} < Vec<T>{}) Places;  // integers as wide as T
-  typedef decltype(Places{}[0] + 0) Place;
-  const int64_t height = x.shape[2], width = x.shape[3], sh = x.strides[2], sw = x.strides[3];
-  const int64_t step = columns.stride * sw, first = j * columns.stride - columns.padding;
-  const int last = count - (N - 1) * lanes;
-  Places apart;
-#pragma GCC unroll 16
-  for (int lane = 0; lane < lanes; ++lane) apart[lane] = static_cast<Place>(lane);
-  apart *= static_cast<Place>(columns.stride);
-  Vec<T> highest[N];
-  Places where[N];
-  // Where nothing exceeds -infinity, the first place of the window has it.
-#pragma GCC unroll 4
-  for (int v = 0; v < N; ++v) {
-    highest[v] = splat(m::Limits<T>::low);
-    where[v] = apart + static_cast<Place>(first_inside(rows, i) * width + first + v * lanes * columns.stride);
-  }
-  for (int64_t r = 0; r < rows.kernel; ++r) {
-    const int64_t h = i * rows.stride - rows.padding + r * rows.dilation;
-    if (h < 0 || h >= height) continue;
-    for (int64_t k = 0; k < columns.kernel; ++k) {
-      const int64_t column = first + k * columns.dilation;
-      const T* const from = plane + h * sh + column * sw;
-#pragma GCC unroll 4
-      for (int v = 0; v < N; ++v) {
-        const Vec<T> value = load_stepped(from + v * lanes * step, step, v < N - 1 ? lanes : last);
-        const Places wins = ~(value <= highest[v]) & (highest[v] == highest[v]);  // larger, or the first NaN
-        highest[v] = wins ? value : highest[v];
-        where[v] = wins ? apart + static_cast<Place>(h * width + column + v * lanes * columns.stride) : where[v];
-      }
-    }
-  }
-#pragma GCC unroll 4
-  for (int v = 0; v < N; ++v) {
-    const int n = v < N - 1 ? lanes : last;
-    store_n(best + v * lanes, highest[v], n);
-    if constexpr (sizeof(T) == sizeof(int32_t)) {
-      Vec<T> bits;
-      __builtin_memcpy(&bits, &where[v], sizeof bits);
-      T* const to = reinterpret_cast<T*>(place + v * lanes);
-      if (n == lanes)
-        __builtin_memcpy(to, &bits, sizeof bits);
-      else
-        store_n(to, bits, n);
-    } else {
-      for (int lane = 0; lane < n; ++lane) place[v * lanes + lane] = static_cast<int32_t>(where[v][lane]);
-    }
-  }
-}
-
-// out, indices (int32, place in the plane) from x. The first of equal values wins; NaN wins over all.
-template <class T>
-void max_pool(const Call& c) {
-  const View &x = c.in[0], &out = c.out[0], &indices = c.out[1];
-  const Regular rows(c.attrs, 0), columns(c.attrs, 1);
-  const int64_t height = x.shape[2], width = x.shape[3], sh = x.strides[2], sw = x.strides[3];
-  const int64_t out_height = out.shape[2], out_width = out.shape[3];
-  const Reach* const reaches = find_reaches(c.ctx, columns, width, out_width);
-  const Part inside = inside_outputs(reaches, columns.kernel, out_width);
-  parallel_for(c.ctx, plane_count(out), plane_grain(height * width), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      const T* from = plane_of<const T>(x, p);
-      for (int64_t i = 0; i < out_height; ++i) {
-        T* best = out.as<T>() + (p * out_height + i) * out_width;
-        int32_t* place = indices.as<int32_t>() + (p * out_height + i) * out_width;
-        const auto at_edge = [&](int64_t j) {
-          T highest = m::Limits<T>::low;
-          int64_t where = first_inside(rows, i) * width + first_inside(columns, j);
-          window_places(rows, columns, reaches, i, height, [&](int64_t h, const Reach& reach) {
-            if (j < reach.begin || j >= reach.end) return;
-            const int64_t column = reach.at + (j - reach.begin) * columns.stride;
-            const T value = from[h * sh + column * sw];
-            if (value <= highest || highest != highest) return;
-            highest = value;
-            where = h * width + column;
-          });
-          best[j] = highest;
-          place[j] = static_cast<int32_t>(where);
-        };
-        for (int64_t j = 0; j < inside.from; ++j) at_edge(j);
-        constexpr int lanes = kLanes<T>;
-        for (int64_t j = inside.from; j < inside.to;) {
-          const int count = static_cast<int>(min_of<int64_t>(4 * lanes, inside.to - j));
-          // float64 does without the code of the widest block.
-          const int n = sizeof(T) == 4 && count > 3 * lanes ? count : min_of(count, lanes);
-          if (n > lanes)
-            max_block<T, sizeof(T) == 4 ? 4 : 1>(rows, columns, from, x, i, j, n, best + j, place + j);
-          else
-            max_block<T, 1>(rows, columns, from, x, i, j, n, best + j, place + j);
-          j += n;
-        }
-        for (int64_t j = inside.to; j < out_width; ++j) at_edge(j);
-      }
-    }
-  });
-}
 
 /** Whether all of n places lie in a plane; if not, reports the first that does not. */
 bool places_fit(const Call& c, const int32_t* place, int64_t n, int64_t size) {
@@ -312,14 +208,17 @@ void adaptive_pool_back(const Call& c) {
   });
 }
 
-ATHANOR_FLOAT_KERNEL(max_planes, max_pool<T>(c))
+constexpr bool kPlaced = true;
+ATHANOR_FLOAT_KERNEL(max_rows, (max_windows<T, kPlaced>(c)))
+ATHANOR_FLOAT_KERNEL(max_values_rows, (max_windows<T, !kPlaced>(c)))
 ATHANOR_FLOAT_KERNEL(max_back_planes, max_pool_back<T>(c))
 ATHANOR_FLOAT_KERNEL(mean_planes, mean_pool<T>(c))
 ATHANOR_FLOAT_KERNEL(mean_back_planes, mean_pool_back<T>(c))
 ATHANOR_FLOAT_KERNEL(adaptive_planes, adaptive_pool<T>(c))
 ATHANOR_FLOAT_KERNEL(adaptive_back_planes, adaptive_pool_back<T>(c))
 
-const Kernel kernels_max[] = {{"planes", nullptr, max_planes}};
+const Kernel kernels_max[] = {{"rows", nullptr, max_rows}};
+const Kernel kernels_max_values[] = {{"rows", nullptr, max_values_rows}};
 const Kernel kernels_max_back[] = {{"planes", nullptr, max_back_planes}};
 const Kernel kernels_mean[] = {{"planes", nullptr, mean_planes}};
 const Kernel kernels_mean_back[] = {{"planes", nullptr, mean_back_planes}};
@@ -329,6 +228,7 @@ const Kernel kernels_adaptive_back[] = {{"planes", nullptr, adaptive_back_planes
 }  // namespace
 
 const OpKernels pool[] = {ATHANOR_OP(maxPool2d, kernels_max),
+                          ATHANOR_OP(maxPool2dValues, kernels_max_values),
                           ATHANOR_OP(maxPool2dGrad, kernels_max_back),
                           ATHANOR_OP(avgPool2d, kernels_mean),
                           ATHANOR_OP(avgPool2dGrad, kernels_mean_back),

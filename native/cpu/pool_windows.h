@@ -134,14 +134,6 @@ ATHANOR_ALWAYS_INLINE Vec<T> moved_up(const Vec<T>& v, int low, int high, T othe
 #endif
 }
 
-/** The outputs of a row none of whose windows meets padding left or right. */
-ATHANOR_ALWAYS_INLINE Part inside_outputs(const Reach* reaches, int64_t kernel, int64_t out_width) {
-  Part inside(0, out_width);
-  for (int64_t k = 0; k < kernel; ++k)
-    inside = Part(max_of(inside.from, reaches[k].begin), min_of(inside.to, reaches[k].end));
-  return inside.from < inside.to ? inside : Part(out_width, out_width);
-}
-
 /**
  * body(values, row of x, column of the window) for a vector of outputs of row i, the first being j: what each window
  * meets at one of its places, `otherwise` where that is padding. Row-major in the window.

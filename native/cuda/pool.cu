@@ -88,7 +88,8 @@ struct Adaptive {
 
 // ---- the largest: the first of equal values wins, and the first nan over all
 
-template <class T>
+/** Without `Placed` there are no indices. */
+template <class T, bool Placed>
 struct MaxPool {
   PlanePlace place;
   Planes<const T> x;
@@ -118,18 +119,19 @@ struct MaxPool {
       }
     }
     out.plane(plane)[row * out.h + column * out.w] = best;
-    indices.plane(plane)[row * indices.h + column * indices.w] = where;
+    if constexpr (Placed) indices.plane(plane)[row * indices.h + column * indices.w] = where;
   }
 };
 
+template <bool Placed>
 void run_max_pool(const Call& c) {
-  const View &x = c.in[0], &out = c.out[0], &indices = c.out[1];
+  const View &x = c.in[0], &out = c.out[0], &indices = c.out[Placed];  // without: never looked at
   if (numel(out) == 0) return;
   const bool known = with_floats(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for_each_number(c, numel(out),
-                    MaxPool<T>{PlanePlace(out), Planes<const T>(x), Planes<T>(out), Planes<int32_t>(indices),
-                               Regular(c.attrs, 0), Regular(c.attrs, 1)});
+                    MaxPool<T, Placed>{PlanePlace(out), Planes<const T>(x), Planes<T>(out), Planes<int32_t>(indices),
+                                       Regular(c.attrs, 0), Regular(c.attrs, 1)});
   });
   if (!known) refuse_dtype(c, x.dtype);
 }
@@ -250,7 +252,8 @@ void run_mean(const Call& c) {
   if (!known) refuse_dtype(c, x.dtype);
 }
 
-const Kernel kernels_maxPool2d[] = {{"outputs", nullptr, run_max_pool}};
+const Kernel kernels_maxPool2d[] = {{"outputs", nullptr, run_max_pool<true>}};
+const Kernel kernels_maxPool2dValues[] = {{"outputs", nullptr, run_max_pool<false>}};
 const Kernel kernels_maxPool2dGrad[] = {{"planes", nullptr, run_max_pool_grad}};
 const Kernel kernels_avgPool2d[] = {{"outputs", nullptr, run_mean<MeanPool, Regular>}};
 const Kernel kernels_avgPool2dGrad[] = {{"inputs", nullptr, run_mean<MeanPoolGrad, Regular>}};
@@ -260,6 +263,7 @@ const Kernel kernels_adaptiveAvgPool2dGrad[] = {{"inputs", nullptr, run_mean<Mea
 }  // namespace
 
 const OpKernels pool[] = {ATHANOR_OP(maxPool2d, kernels_maxPool2d),
+                          ATHANOR_OP(maxPool2dValues, kernels_maxPool2dValues),
                           ATHANOR_OP(maxPool2dGrad, kernels_maxPool2dGrad),
                           ATHANOR_OP(avgPool2d, kernels_avgPool2d),
                           ATHANOR_OP(avgPool2dGrad, kernels_avgPool2dGrad),

@@ -25,15 +25,21 @@ const settings: [x: number[], w: Partial<Windows>, out: number[]][] = [
   [[1, 2, 6, 37], { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [3, 19]],
   [[1, 1, 3, 270], { kernel: [3, 3], stride: [2, 2], padding: [1, 1] }, [2, 135]],
   [[1, 1, 3, 55], { kernel: [1, 3], stride: [1, 3] }, [3, 18]],
+  // Many short rows, whose windows do not overlap, in more than one piece of work; with padding, and gaps between windows.
+  [[9, 7, 10, 10], {}, [5, 5]],
+  [[3, 5, 9, 11], { padding: [1, 1], stride: [2, 3] }, [5, 4]],
 ];
 
 const windows = (w: Partial<Windows>): Windows => ({ ...plain, ...w });
 
+const maxima: Case[] = [
+  ...settings.map(([shape, w]) => ({ inputs: [{ shape, distinct: true }], attrs: windows(w) })),
+  { inputs: [{ shape: [1, 2, 7, 7], distinct: true }], attrs: windows({ dilation: [2, 3], stride: [1, 1] }) },
+];
+
 export const cases: Record<string, Case[]> = {
-  maxPool2d: [
-    ...settings.map(([shape, w]) => ({ inputs: [{ shape, distinct: true }], attrs: windows(w) })),
-    { inputs: [{ shape: [1, 2, 7, 7], distinct: true }], attrs: windows({ dilation: [2, 3], stride: [1, 1] }) },
-  ],
+  maxPool2d: maxima,
+  maxPool2dValues: maxima,
   maxPool2dGrad: settings.map(([[n, c, h, w], , out]) => ({
     inputs: [
       { shape: [n, c, ...out] },
