@@ -10,12 +10,6 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-/** Asks for `count` neighbours, which come from afar while something else is done. */
-template <class T>
-ATHANOR_ALWAYS_INLINE void prefetch_run(const T* from, int64_t count) {
-  for (int64_t i = 0; i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(from + i);
-}
-
 /** A plane with zeros all around; tap t of the grid point at `place` lies at offsets()[t] from there. */
 template <class T>
 class PaddedPlane {

@@ -29,6 +29,49 @@ struct TapWeights {
   int64_t run;  // taps that lie together, their offsets being 0 to run - 1; 0: they do not
 };
 
+/**
+ * Nine numbers of each of as many rows as a vector has lanes, without gaps, transposed: out[t] has number t of each
+ * row. Nine being odd, no two of them that belong to one t lie in the same lane of the vectors that are read: lane l of
+ * out[t] comes from vector (t - l) / lanes modulo nine. So the vectors are turned round by a count that depends on the
+ * lane alone, bit by bit of that count, which takes selections, and one permutation each puts the lanes in order.
+ */
+template <class T>
+ATHANOR_ALWAYS_INLINE void load_nines(const T* from, Vec<T> (&out)[9]) {
+  constexpr int lanes = kLanes<T>;
+  constexpr int inverse = lanes == 16 ? 4 : lanes == 8 ? 8 : lanes == 4 ? 7 : 5;  // of lanes modulo 9
+  static_assert(lanes * inverse % 9 == 1, "one over the number of lanes");
+  typedef decltype(Vec<T>{} < Vec<T>{}) Index;
+  Vec<T> turned[9];
+#pragma GCC unroll 9
+  for (int i = 0; i < 9; ++i) turned[i] = load(from + i * lanes);
+#pragma GCC unroll 4
+  for (int bit = 1; bit < 9; bit *= 2) {
+    Index moves;
+    for (int l = 0; l < lanes; ++l) moves[l] = (inverse * l % 9 & bit) != 0 ? -1 : 0;
+    Vec<T> next[9];
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) next[i] = moves ? turned[(i + 9 - bit) % 9] : turned[i];
+#pragma GCC unroll 9
+    for (int i = 0; i < 9; ++i) turned[i] = next[i];
+  }
+#pragma GCC unroll 9
+  for (int t = 0; t < 9; ++t) {
+#if defined(__GNUC__) && !defined(__clang__)
+    Index place;
+    for (int l = 0; l < lanes; ++l) place[l] = (9 * l + t) % lanes;
+    out[t] = __builtin_shuffle(turned[inverse * t % 9], place);
+#else
+    for (int l = 0; l < lanes; ++l) out[t][l] = turned[inverse * t % 9][(9 * l + t) % lanes];
+#endif
+  }
+}
+
+/** Asks for `count` neighbours, which come from afar while something else is done. */
+template <class T>
+ATHANOR_ALWAYS_INLINE void prefetch_run(const T* from, int64_t count) {
+  for (int64_t i = 0; i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(from + i);
+}
+
 template <class T>
 class PackedPanels {
  public:
@@ -68,6 +111,7 @@ class PackedPanels {
 
   __attribute__((noinline)) void pack(T* to, int64_t group, int64_t panel, const Part& c) const {
     constexpr int lanes = kLanes<T>;
+    if (w_.run == 9 && w_.m == 9 && (panel + 1) * panel_ <= m_) return pack_nines(to, group, panel, c);
     for (int64_t v = 0; v < panel_; v += lanes) {
       const int64_t first = panel * panel_ + v;
       const int rows = static_cast<int>(max_of<int64_t>(0, min_of<int64_t>(lanes, m_ - first)));
@@ -95,6 +139,22 @@ class PackedPanels {
     }
   }
 
+  /** Nine taps of neighbouring output channels lie together, as those of a 3x3 kernel do for the input's gradient. */
+  void pack_nines(T* to, int64_t group, int64_t panel, const Part& c) const {
+    const T* from = w_.data + group * w_.group + panel * panel_ * 9 + c.from * w_.c;
+    const int64_t step = c.size() * panel_;  // from tap to tap
+    for (int64_t i = 0; i < c.size(); ++i, from += w_.c, to += panel_) {
+      if (i + ahead < c.size()) prefetch_run(from + ahead * w_.c, panel_ * 9);
+      for (int64_t v = 0; v < panel_; v += kLanes<T>) {
+        Vec<T> taps[9];
+        load_nines(from + v * 9, taps);
+#pragma GCC unroll 9
+        for (int t = 0; t < 9; ++t)
+          if (order_[t] >= 0) store(to + order_[t] * step + v, taps[t]);
+      }
+    }
+  }
+
   /** `depth` neighbours along channel and tap, from tap 0 of channel c on. */
   void pack_run(T* to, const T* from, int rows, int64_t channels, int64_t c, int64_t depth) const {
     constexpr int lanes = kLanes<T>;
@@ -119,6 +179,7 @@ class PackedPanels {
     }
   }
 
+  static constexpr int64_t ahead = 8;  // channels whose weights are asked for before they are packed
   TapWeights<T> w_{};
   PhasedTaps taps_{};
   int64_t panel_ = 0, m_ = 0, channels_ = 0, groups_ = 0;

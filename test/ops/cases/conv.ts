@@ -62,6 +62,7 @@ const settings: Setting[] = [
   ],
   [[1, 17, 5, 5], [18, 17, 1, 1], { stride: [2, 2] }],
   [[1, 34, 2, 17], [34, 17, 1, 3], { groups: 2, padding: [0, 1, 0, 1] }],
+  [[1, 66, 4, 3], [17, 66, 3, 3], { padding: [1, 1, 1, 1] }], // nine taps of whole panels
   [[2, 18, 24, 13], [33, 18, 3, 2], { padding: [1, 0, 1, 1] }], // images in several pieces
   [[2, 3, 9, 8], [40, 3, 5, 3], { stride: [2, 2], padding: [2, 1, 2, 1] }], // few channels to many
 ];
