@@ -49,6 +49,25 @@ Source<T> source_of(const View& v) {
   return {v.as<const T>(), v.strides[0], v.strides[1], v.strides[2], v.strides[3], v.shape[2], v.shape[3]};
 }
 
+/** Where all taps meet the same remainder in a stride, the rows or columns between are never read: what is left is an
+ *  image of its own, with a stride of one. So 1 x 1 kernels copy a quarter. */
+template <class T>
+void skip_unread(Source<T>& source, Grid& grid, int64_t taps, int64_t* dy, int64_t* dx) {
+  const auto skip = [&](int64_t& step, int64_t& size, int64_t& stride, int64_t* at) {
+    const int64_t first = at[0] - floor_div(at[0], step) * step;
+    bool same = step > 1 && first < size;
+    for (int64_t t = 0; t < taps; ++t) same = same && (at[t] - first) % step == 0;
+    if (!same) return;
+    for (int64_t t = 0; t < taps; ++t) at[t] = (at[t] - first) / step;
+    source.data += first * stride;
+    size = ceil_div(size - first, step);
+    stride *= step;
+    step = 1;
+  };
+  skip(grid.step_y, source.height, source.h, dy);
+  skip(grid.step_x, source.width, source.w, dx);
+}
+
 // conv2dFused has attributes that conv2d lacks: whether relu comes last, and which of these inputs follow x and weight:
 // the packed weight, a bias, a residual that is added before relu.
 enum Fused { ends_with_relu = 7, has_packed, has_bias, has_residual };
@@ -250,6 +269,7 @@ void correlate_channels(const Call& c, int64_t groups, const PhaseList& list, co
   p.channels = transposed ? w.shape[0] / groups : w.shape[1];
   p.source = source_of<T>(x);
   p.grid = grid;
+  skip_unread(p.source, p.grid, list.count, list.dy, list.dx);
   p.taps = list.taps(c.ctx);
   p.weights = {w.as<const T>(), w.shape[0] / groups * w.strides[0], w.strides[to], w.strides[from], tap_run(w)};
   p.target = finished_rows<T>(c.out[0]);
@@ -342,7 +362,9 @@ void run_weight_gradient(const Call& c) {
   p.channels = out.shape[1];
   p.source = source_of<T>(x);
   p.grid = {g.shape[2], g.shape[3], geometry.stride[0], geometry.stride[1]};
-  p.taps = forward_taps(c.ctx, geometry, out.shape[2], out.shape[3], 0, 0).taps();
+  const TapList list = forward_taps(c.ctx, geometry, out.shape[2], out.shape[3], 0, 0);
+  skip_unread(p.source, p.grid, list.count, list.dy, list.dx);
+  p.taps = list.taps();
   p.g = g.as<const T>();
   p.g_n = g.strides[0];
   p.g_m = g.strides[1];

@@ -2,6 +2,7 @@
 // Squares are transposed in registers; 4 + 4 bytes an element.
 #pragma once
 #include "cpu/gemm_pack.h"
+#include "cpu/interleave.h"
 #include "cpu/simd.h"
 
 namespace athanor {
@@ -36,6 +37,15 @@ void turn_planes(T* to, int64_t width, int64_t pitch, const T* from, int64_t pla
           for (int i = 0; i < lanes; ++i)  // the next channels come from afar meanwhile
             __builtin_prefetch(planes + (i - lanes) * plane + p);
           load_transposed(planes + p, plane, square);
+        } else if (w == 2) {
+          for (int i = 0; i < have; ++i) {  // the next row comes from afar meanwhile
+            __builtin_prefetch(planes + i * plane + h + 2 * p);
+            __builtin_prefetch(planes + i * plane + h + 2 * p + lanes);
+          }
+#pragma GCC unroll 16
+          for (int i = 0; i < lanes; ++i)
+            square[i] = i < have ? load_second_n(planes + i * plane + 2 * p, along) : Vec<T>{};
+          transpose<T>(square);
         } else {
           T apart[lanes * lanes];
           const bool neighbours = w == 1;
