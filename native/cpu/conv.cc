@@ -6,6 +6,7 @@
 #include "cpu/conv_channels.h"
 #include "cpu/conv_correlate.h"
 #include "cpu/conv_depthwise.h"
+#include "cpu/conv_joint.h"
 #include "cpu/conv_weight_channels.h"
 #include "cpu/conv_weight_gradient.h"
 #include "cpu/conv_weight_whole.h"
@@ -144,44 +145,6 @@ void run_conv2d(const Call& c) {
   correlate(c.ctx, p);
 }
 
-/**
- * The transpose scatters: x[y] * weight[r] goes to row y * stride + r * dilation - padding. Seen from an output row,
- * the taps that hit it are those with the right remainder in the stride, so the output falls into stride * stride
- * grids, each of which is an ordinary convolution of x with its own taps and step 1.
- */
-template <class T>
-void run_conv_transpose2d(const Call& c) {
-  const Geometry geometry(c);
-  const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
-  Correlation<T> p;
-  p.images = x.shape[0];
-  p.groups = geometry.groups;
-  p.m = w.shape[1];
-  p.channels = w.shape[0] / p.groups;
-  p.source = source_of<T>(x);
-  p.bias = bias_of<T>(c);
-  TapList list(c.ctx, w.shape[2] * w.shape[3]);
-  for (int64_t a = 0; a < min_of(geometry.stride[0], out.shape[2]); ++a) {
-    for (int64_t b = 0; b < min_of(geometry.stride[1], out.shape[3]); ++b) {
-      list.count = 0;
-      for (int64_t r = 0; r < w.shape[2]; ++r) {
-        for (int64_t s = 0; s < w.shape[3]; ++s) {
-          const int64_t y = a + geometry.padding[0] - r * geometry.dilation[0];
-          const int64_t z = b + geometry.padding[1] - s * geometry.dilation[1];
-          if (y % geometry.stride[0] == 0 && z % geometry.stride[1] == 0)
-            list.add(y / geometry.stride[0], z / geometry.stride[1], r * w.strides[2] + s * w.strides[3]);
-        }
-      }
-      p.taps = list.taps();
-      p.grid = {ceil_div(out.shape[2] - a, geometry.stride[0]), ceil_div(out.shape[3] - b, geometry.stride[1]), 1, 1};
-      p.weights = {w.as<const T>(), p.channels * w.strides[0], w.strides[1], w.strides[0], list.weight, false};
-      p.target = {out.as<T>() + a * out.strides[2] + b * out.strides[3], out.strides[0], out.strides[1],
-                  geometry.stride[0] * out.strides[2], geometry.stride[1] * out.strides[3]};
-      correlate(c.ctx, p);
-    }
-  }
-}
-
 /** Taps with the grid of outputs, of phases_y * phases_x interleaved ones, that each belongs to. */
 struct PhaseList {
   int64_t phases_y, phases_x, count = 0;
@@ -224,6 +187,57 @@ struct PhaseList {
     return x != dx[i] ? x < dx[i] : y < dy[i];
   }
 };
+
+/**
+ * The transpose scatters: x[y] * weight[r] goes to row y * stride + r * dilation - padding. Seen from an output row,
+ * the taps that hit it are those with the right remainder in the stride, so the output falls into stride * stride
+ * grids (phases), each of which is an ordinary convolution of x with its own taps and step 1.
+ */
+PhaseList transposed_phases(Context* ctx, const Geometry& geometry, const View& w, const View& out) {
+  const int64_t phases_y = min_of(geometry.stride[0], out.shape[2]);
+  const int64_t phases_x = min_of(geometry.stride[1], out.shape[3]);
+  PhaseList list(ctx, phases_y, phases_x, w.shape[2] * w.shape[3]);
+  for (int64_t r = 0; r < w.shape[2]; ++r) {
+    for (int64_t s = 0; s < w.shape[3]; ++s) {
+      // Output row a + y * stride meets this tap where a is its remainder, at row y + dy of x.
+      const int64_t row = r * geometry.dilation[0] - geometry.padding[0];
+      const int64_t column = s * geometry.dilation[1] - geometry.padding[1];
+      const int64_t dy = -floor_div(row, geometry.stride[0]), dx = -floor_div(column, geometry.stride[1]);
+      const int64_t a = row + dy * geometry.stride[0], b = column + dx * geometry.stride[1];
+      if (a < phases_y && b < phases_x) list.add(a * phases_x + b, dy, dx, r * w.strides[2] + s * w.strides[3]);
+    }
+  }
+  return list;
+}
+
+template <class T>
+void run_conv_transpose2d(const Call& c) {
+  const Geometry geometry(c);
+  const View &x = c.in[0], &w = c.in[1], &out = c.out[0];
+  if (numel(out) == 0) return;
+  const PhasedTaps taps = transposed_phases(c.ctx, geometry, w, out).taps(c.ctx);
+  Correlation<T> p;
+  p.images = x.shape[0];
+  p.groups = geometry.groups;
+  p.m = w.shape[1];
+  p.channels = w.shape[0] / p.groups;
+  p.source = source_of<T>(x);
+  p.bias = bias_of<T>(c);
+  p.weights = {w.as<const T>(), p.channels * w.strides[0], w.strides[1], w.strides[0], taps.weight, false};
+  p.target = {out.as<T>(), out.strides[0], out.strides[1], out.strides[2], out.strides[3]};
+  if (correlate_jointly(c.ctx, p, taps, out.shape[2], out.shape[3])) return;
+  for (int64_t a = 0; a < taps.phases_y; ++a) {
+    for (int64_t b = 0; b < taps.phases_x; ++b) {
+      const int64_t phase = a * taps.phases_x + b, first = taps.first[phase];
+      p.taps = {taps.first[phase + 1] - first, taps.dy + first, taps.dx + first};
+      p.weights.tap = taps.weight + first;
+      p.grid = {ceil_div(out.shape[2] - a, taps.phases_y), ceil_div(out.shape[3] - b, taps.phases_x), 1, 1};
+      p.target = {out.as<T>() + a * out.strides[2] + b * out.strides[3], out.strides[0], out.strides[1],
+                  taps.phases_y * out.strides[2], taps.phases_x * out.strides[3]};
+      correlate(c.ctx, p);
+    }
+  }
+}
 
 /** Taps of a weight that lie together: 0 where they do not. */
 int64_t tap_run(const View& w) {
@@ -331,21 +345,9 @@ template <class T, class Run>
 void conv_transpose2d_phases(const Call& c) {
   const Geometry geometry(c);
   const View &w = c.in[1], &out = c.out[0];
-  const int64_t phases_y = min_of(geometry.stride[0], out.shape[2]),
-                phases_x = min_of(geometry.stride[1], out.shape[3]);
-  PhaseList list(c.ctx, phases_y, phases_x, w.shape[2] * w.shape[3]);
-  for (int64_t r = 0; r < w.shape[2]; ++r) {
-    for (int64_t s = 0; s < w.shape[3]; ++s) {
-      // Output row a + y * stride meets this tap where a is its remainder, at row y + dy of x.
-      const int64_t row = r * geometry.dilation[0] - geometry.padding[0];
-      const int64_t column = s * geometry.dilation[1] - geometry.padding[1];
-      const int64_t dy = -floor_div(row, geometry.stride[0]), dx = -floor_div(column, geometry.stride[1]);
-      const int64_t a = row + dy * geometry.stride[0], b = column + dx * geometry.stride[1];
-      if (a < phases_y && b < phases_x) list.add(a * phases_x + b, dy, dx, r * w.strides[2] + s * w.strides[3]);
-    }
-  }
+  const PhaseList list = transposed_phases(c.ctx, geometry, w, out);
   if (list.empty()) return run_conv_transpose2d<T>(c);  // a small x and much padding: no tap meets the output
-  const Grid grid = {ceil_div(out.shape[2], phases_y), ceil_div(out.shape[3], phases_x), 1, 1};
+  const Grid grid = {ceil_div(out.shape[2], list.phases_y), ceil_div(out.shape[3], list.phases_x), 1, 1};
   correlate_channels<T, Run>(c, geometry.groups, list, grid, true);
 }
 

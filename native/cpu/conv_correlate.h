@@ -7,7 +7,9 @@
 // units: 2 M N K FLOPs, the copies cost 1 / M of that per horizontal shift.
 #pragma once
 #include "cpu/conv_bands.h"
+#include "cpu/conv_finish.h"
 #include "cpu/gemm.h"
+#include "cpu/interleave.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -28,6 +30,15 @@ struct Target {
   int64_t n, m, y, x;  // strides
 };
 
+/**
+ * Several grids that interleave in one image, made by one product: its row (a * x + b) * m + i is output channel i of
+ * the points at rows a, a + y, ... and columns b, b + x, ... of an image of so many rows and columns.
+ */
+struct Interleaved {
+  int64_t y = 1, x = 1, rows = 0, columns = 0;
+  bool any() const { return y * x > 1; }
+};
+
 template <class T>
 struct Correlation {
   int64_t images, groups, m, channels;  // m and channels are those of one group
@@ -37,7 +48,26 @@ struct Correlation {
   Weights<T> weights;
   Target<T> target;
   const T* bias;  // one number an output channel, or null
+  Interleaved phases;
 };
+
+/** One row of an image from the rows of `phases` grids, `step` apart. */
+template <class T>
+void interleave_row(T* to, int64_t along, const T* from, int64_t step, int64_t phases, int64_t columns) {
+  constexpr int64_t lanes = kLanes<T>;
+  int64_t x = 0;
+  if (phases == 2 && along == 1) {
+    for (; x + 2 * lanes <= columns; x += 2 * lanes) {
+      Vec<T> even = load(from + x / 2), odd = load(from + step + x / 2);
+      interleave<T>(even, odd);
+      store(to + x, even);
+      store(to + x + lanes, odd);
+    }
+  }
+  for (int64_t b = 0; b < phases; ++b)
+    for (int64_t j = ceil_div(x - b, phases); j * phases + b < columns; ++j)
+      to[(j * phases + b) * along] = from[b * step + j];
+}
 
 /** A band of one image as the C of a product: grid points are columns. */
 template <class T>
@@ -99,17 +129,21 @@ class Correlator {
                    }
                  });
     unit_ = block_ * rows_.channel_size();
-    const Slots<T> slots(ctx_, bands_.images * unit_ + 4 * kLanes<T>);  // 4: the widest tile reads whole vectors
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    // 4: the widest tile reads whole vectors.
+    const int64_t room = ceil_div(bands_.images * unit_ + 4 * kLanes<T>, line) * line;
+    const int64_t sums = p_.phases.any() ? bands_.images * p_.m * bands_.band * p_.grid.columns : 0;
+    const Slots<T> slots(ctx_, room + sums);
     parallel_each(ctx_, p_.groups * bands_.items, [&](int64_t i) {
       const auto slot = slots.take();
-      run_item(i / bands_.items, i % bands_.items, slot.data);
+      run_item(i / bands_.items, i % bands_.items, slot.data, slot.data + room);
       slots.give_back(slot);
     });
   }
 
  private:
   Bands bands() const {
-    const int64_t row = block_ * count_shifts(p_.taps) * p_.grid.columns;
+    const int64_t row = (block_ * count_shifts(p_.taps) + (p_.phases.any() ? p_.m : 0)) * p_.grid.columns;
     return Bands(p_.images, p_.grid.rows, row, Blocking<T>::local / 2, ceil_div(4 * ctx_->threads, p_.groups),
                  p_.images);
   }
@@ -120,25 +154,47 @@ class Correlator {
     return packed_ + group * p_.m * p_.channels * taps + c.from * taps * p_.m + panels_.start(panel) * c.size() * taps;
   }
 
-  void run_item(int64_t group, int64_t item, T* rows) const {
+  void run_item(int64_t group, int64_t item, T* rows, T* sums) const {
     const Bands::Item at = bands_.item(item, p_.images, p_.grid.rows);
+    const int64_t points = at.rows.size() * p_.grid.columns;
     for (int64_t block = 0; block < blocks_; ++block) {
       const Part c(p_.channels, blocks_, block);
       for (int64_t n = 0; n < at.images.size(); ++n)
         rows_.fill(rows + n * unit_, at.images.from + n, group * p_.channels + c.from, c.size(), at.rows.from,
                    at.rows.size());
       for (int64_t panel = 0; panel < panels_.count; ++panel)
-        for (int64_t n = 0; n < at.images.size(); ++n)
-          run_panel(group, block, panel, at.images.from + n, at.rows, rows + n * unit_);
+        for (int64_t n = 0; n < at.images.size(); ++n) {
+          const Target<T>& to = p_.target;
+          const BandResult<T> apart = {sums + (n * p_.m + panels_.start(panel)) * points, points, p_.grid.columns,
+                                       p_.grid.columns, 1};
+          const BandResult<T> direct = {to.data + (at.images.from + n) * to.n +
+                                            (group * p_.m + panels_.start(panel)) * to.m + at.rows.from * to.y,
+                                        to.m, p_.grid.columns, to.y, to.x};
+          run_panel(group, block, panel, at.rows, rows + n * unit_, p_.phases.any() ? apart : direct);
+        }
     }
+    if (!p_.phases.any()) return;
+    for (int64_t n = 0; n < at.images.size(); ++n)
+      interleave_band(group, at.images.from + n, at.rows, sums + n * p_.m * points);
   }
 
-  void run_panel(int64_t group, int64_t block, int64_t panel, int64_t n, const Part& band, const T* rows) const {
+  /** The sums of all phases of a band, [phase][output channel][point], to where they belong. */
+  void interleave_band(int64_t group, int64_t n, const Part& band, const T* sums) const {
+    const Interleaved& phases = p_.phases;
+    const Target<T>& to = p_.target;
+    const int64_t m = p_.m / (phases.y * phases.x), points = band.size() * p_.grid.columns;
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t y = band.from; y < band.to; ++y)
+        for (int64_t a = 0; a < phases.y && y * phases.y + a < phases.rows; ++a)
+          interleave_row(to.data + n * to.n + (group * m + i) * to.m + (y * phases.y + a) * to.y, to.x,
+                         sums + (a * phases.x * m + i) * points + (y - band.from) * p_.grid.columns, m * points,
+                         phases.x, phases.columns);
+  }
+
+  void run_panel(int64_t group, int64_t block, int64_t panel, const Part& band, const T* rows,
+                 const BandResult<T>& result) const {
     const int64_t row = group * p_.m + panels_.start(panel);
     const int height = panels_.height(panel);
-    const Target<T>& to = p_.target;
-    const BandResult<T> result = {to.data + n * to.n + row * to.m + band.from * to.y, to.m, p_.grid.columns, to.y,
-                                  to.x};
     TileCall<T, TableRows> call;
     call.depth = Part(p_.channels, blocks_, block).size() * p_.taps.count;
     call.a = panel_at(group, block, panel);
@@ -151,7 +207,7 @@ class Correlator {
       int64_t run;
       call.b = rows + j;
       call.c = result.at(j, &run);
-      call.c_stride = to.m;
+      call.c_stride = result.row_stride;
       if (height == 1 && min_of(run, left) >= 4 * kLanes<T>) {  // one row leaves registers for more columns
         call.columns = 4 * kLanes<T>;
         tile<T, TableRows, 1, 4>(call);
