@@ -1,9 +1,11 @@
 // Convolutions whose every channel sees itself alone: forward, the gradient of the input and that of the weight, with
-// pixels along the vectors. Split by planes (one image, one channel), or by channels for the weight. A plane is copied
-// once with zeros all around (conv_planes.h), so that each tap is an offset. 2 taps FLOPs an output against one read
+// pixels along the vectors. Split by planes (one image, one channel), or by channels for the weight. 3x3 kernels read
+// the image itself (conv_depthwise_rows.h); for others a plane is copied once with zeros all around (conv_planes.h), so
+// that each tap is an offset. 2 taps FLOPs an output against one read
 // and one write of memory: bound by bandwidth.
 #pragma once
 #include "cpu/conv_channels.h"
+#include "cpu/conv_depthwise_rows.h"
 #include "cpu/conv_weight_gradient.h"
 #include "cpu/interleave.h"
 
@@ -61,6 +63,11 @@ class DepthwiseCorrelator {
     const int64_t planes = p_.images * p_.groups, taps = p_.taps.count;
     const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, p_.target.rows * p_.target.columns));
     const int64_t chunks = chunk_count(ctx_, planes, grain);
+    if (kStripsOfRows && p_.taps.phases_y * p_.taps.phases_x == 1 && p_.target.x == 1) {
+      const NineTaps nine = NineTaps::of(p_.source, p_.grid, p_.taps.all());
+      if (nine.fits)
+        return parallel_each(ctx_, chunks, [&](int64_t chunk) { run_nine(nine, Part(planes, chunks, chunk)); });
+    }
     T* const copies = scratch_array<T>(ctx_, chunks * plane_.size());
     T* const weights = scratch_array<T>(ctx_, p_.groups * taps);
     for (int64_t c = 0; c < p_.groups; ++c)
@@ -86,8 +93,6 @@ class DepthwiseCorrelator {
     const PhasedTaps& taps = p_.taps;
     const T bias = p_.bias != nullptr ? p_.bias[c] : T(0);
     T* to = p_.target.data + n * p_.target.n + c * p_.target.m;
-    if (taps.count == 9 && taps.phases_y * taps.phases_x == 1 && p_.target.x == 1)
-      return run_nine(to, copy, weights, bias);
     const bool paired = taps.phases_x == 2 && p_.target.x == 1;
     for (int64_t row = 0; row < p_.target.rows; ++row, to += p_.target.y) {
       const T* const at = copy + plane_.place(row / taps.phases_y);
@@ -100,29 +105,17 @@ class DepthwiseCorrelator {
     }
   }
 
-  /** 9 taps with weights in registers: what nearly all depthwise layers have. */
-  void run_nine(T* to, const T* copy, const T* weights, T bias) const {
-    constexpr int lanes = kLanes<T>;
-    const int64_t columns = p_.target.columns;
-    Vec<T> spread[9];
-    const T* taps[9];
-#pragma GCC unroll 9
-    for (int t = 0; t < 9; ++t) {
-      spread[t] = splat(weights[t]);
-      taps[t] = copy + plane_.offsets()[t];
-    }
-    for (int64_t y = 0; y < p_.target.rows; ++y, to += p_.target.y) {
-      const int64_t place = plane_.place(y);
-      for (int64_t x = 0; x < columns; x += lanes) {
-        Vec<T> a = splat(bias), b = Vec<T>{}, c = Vec<T>{};
-#pragma GCC unroll 3
-        for (int t = 0; t < 9; t += 3) {
-          a += load(taps[t] + place + x) * spread[t];
-          b += load(taps[t + 1] + place + x) * spread[t + 1];
-          c += load(taps[t + 2] + place + x) * spread[t + 2];
-        }
-        store_part(to + x, a + (b + c), columns - x);
-      }
+  /** Planes of a 3x3 kernel, straight from the image. */
+  void run_nine(const NineTaps& nine, const Part& planes) const {
+    const BandsOfRows<T> bands(p_.source, p_.grid, p_.target.y, p_.source.c, p_.target.m);
+    for (int64_t i = planes.from; i < planes.to; ++i) {
+      const int64_t n = i / p_.groups, c = i % p_.groups;
+      T weights[9];
+      for (int t = 0; t < 9; ++t) weights[t] = p_.weights.data[c * p_.weights.group + p_.taps.weight[nine.index[t]]];
+      const auto run = p_.grid.step_x == 1 ? convolve_plane<T, 1> : convolve_plane<T, 2>;
+      run(p_.target.data + n * p_.target.n + c * p_.target.m, p_.target.y,
+          p_.source.data + n * p_.source.n + c * p_.source.c, p_.source, p_.grid, nine, weights,
+          p_.bias != nullptr ? p_.bias[c] : T(0), bands);
     }
   }
 
@@ -179,11 +172,12 @@ class DepthwiseWeightGradient {
 
  public:
   DepthwiseWeightGradient(Context* ctx, const WeightGradient<T>& p)
-      : ctx_(ctx), p_(p), plane_(ctx, p.source, p.grid, p.taps) {}
+      : ctx_(ctx), p_(p), plane_(ctx, p.source, p.grid, p.taps), nine_(NineTaps::of(p.source, p.grid, p.taps)) {}
 
   void run() {
     constexpr int lanes = kLanes<T>;
     const int64_t taps = p_.taps.count;
+    const BandsOfRows<T> bands(p_.source, p_.grid, p_.grid.columns, p_.source.n, p_.g_n);
     const int64_t grain = ceil_div(kGrain, max_of<int64_t>(1, p_.images * p_.grid.rows * p_.grid.columns));
     const int64_t chunks = chunk_count(ctx_, p_.groups, grain),
                   room = plane_.size() + ceil_div(2 * taps, 4) * 4 * lanes;
@@ -197,14 +191,13 @@ class DepthwiseWeightGradient {
         int64_t points = 0;
         for (int64_t i = 0; i < 2 * taps * lanes; ++i) sums[i] = T(0);
         for (int64_t n = 0; n < p_.images; ++n) {
-          plane_.fill(copy, n, c);
-          if (n + 1 < p_.images) {
-            const Source<T>& x = p_.source;
-            if (x.w == 1) prefetch_run(x.data + (n + 1) * x.n + c * x.c, x.height * x.h);
-            prefetch_run(p_.g + (n + 1) * p_.g_n + c * p_.g_m, p_.grid.rows * p_.grid.columns);
+          const T* const g = p_.g + n * p_.g_n + c * p_.g_m;
+          if (nine_.fits) {
+            const auto run = p_.grid.step_x == 1 ? add_products<T, 1> : add_products<T, 2>;
+            run(sums, g, p_.source.data + n * p_.source.n + c * p_.source.c, p_.source, p_.grid, nine_, bands);
+          } else {
+            add_copied(sums, copy, g, n, c);
           }
-          for (int64_t t = 0; t < taps; t += together)
-            run_taps(sums + t * lanes, copy, p_.g + n * p_.g_n + c * p_.g_m, t, min_of(taps, t + together));
           points += p_.grid.rows * p_.grid.columns;
           if (points < chained && n + 1 < p_.images) continue;
           points = 0;
@@ -213,12 +206,24 @@ class DepthwiseWeightGradient {
             sums[i] = T(0);
           }
         }
-        for (int64_t t = 0; t < taps; ++t) p_.out[c * taps + t] = sum_lanes<T>(load(totals + t * lanes));
+        for (int64_t t = 0; t < taps; ++t)
+          p_.out[c * taps + (nine_.fits ? nine_.index[t] : t)] = sum_lanes<T>(load(totals + t * lanes));
       }
     });
   }
 
  private:
+  void add_copied(T* sums, T* copy, const T* g, int64_t n, int64_t c) const {
+    plane_.fill(copy, n, c);
+    if (n + 1 < p_.images) {
+      const Source<T>& x = p_.source;
+      if (x.w == 1) prefetch_run(x.data + (n + 1) * x.n + c * x.c, x.height * x.h);
+      prefetch_run(g + p_.g_n, p_.grid.rows * p_.grid.columns);
+    }
+    for (int64_t t = 0; t < p_.taps.count; t += together)
+      run_taps(sums + t * kLanes<T>, copy, g, t, min_of(p_.taps.count, t + together));
+  }
+
   void run_taps(T* sums, const T* copy, const T* g, int64_t first, int64_t end) const {
     if (end - first == together)
       add_plane<together>(sums, copy, g, first);
@@ -258,6 +263,7 @@ class DepthwiseWeightGradient {
   Context* ctx_;
   const WeightGradient<T>& p_;
   PaddedPlane<T> plane_;
+  NineTaps nine_;
 };
 
 }  // namespace ATHANOR_ISA

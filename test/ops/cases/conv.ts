@@ -52,6 +52,9 @@ const settings: Setting[] = [
   ],
   [[2, 3, 9, 35], [3, 1, 3, 3], { groups: 3, stride: [2, 2], padding: [1, 1, 1, 1] }], // depthwise, strided
   [[1, 2, 7, 66], [2, 1, 5, 2], { groups: 2, stride: [1, 3], dilation: [2, 1], padding: [4, 0, 4, 0] }],
+  [[1, 2, 6, 21], [2, 1, 3, 3], { groups: 2, dilation: [1, 2], padding: [0, 2, 1, 3] }],
+  [[1, 2, 64, 130], [2, 1, 3, 3], { groups: 2, padding: [1, 1, 1, 1] }], // depthwise, planes in several pieces
+  [[3, 2, 2, 37], [2, 1, 3, 3], { groups: 2, stride: [2, 2], padding: [2, 0, 1, 2] }],
   // Both sides have more channels than a vector has lanes.
   [[2, 17, 7, 5], [18, 17, 3, 3], { padding: [1, 1, 1, 1] }],
   [[1, 18, 6, 7], [35, 18, 3, 3], { stride: [2, 2], padding: [1, 1, 1, 1] }],
