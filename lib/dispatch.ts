@@ -176,6 +176,7 @@ function transferOf<A>(op: Op<A>, x: Tensor, attrs: A): Tensor {
   const handle = native.transfer(dense.storage.handle as Handle, dense.offset * itemSize, x.size * itemSize, to);
   if (dense !== x) dense.dispose();
   if (typeof handle === 'string') throw new AthanorError(handle);
+  if (block[Block.collect] !== 0) collectGarbage();
   if (block[Block.stream] === 0) noteSubmission(block[Block.sequence], null);
   device = to;
   return newTensor(handle, x);

@@ -1,9 +1,10 @@
 import { types } from 'node:util';
+import { collectGarbage } from '../collect.js';
 import { context } from '../context.js';
 import { checkDevice, currentDevice, type DeviceName, onDevice } from '../device.js';
 import { checkDType, checkFits, type DType, dtypes, hostArray, type TypedArray } from '../dtype.js';
 import { fail, show } from '../errors.js';
-import { native } from '../native.js';
+import { Block, block, native } from '../native.js';
 import { checkFlag, checkOptions } from '../options.js';
 import { checkInteger, checkShape, contiguousStrides, formatShape, maxDims, numel, type Shape } from '../shape.js';
 import { Storage } from '../storage.js';
@@ -70,8 +71,12 @@ function checkAttached(op: string, data: ArrayBufferView): void {
 /** @internal A tensor that holds a copy of the typed array's bytes. */
 export function upload(op: string, data: ArrayBufferView, shape: Shape, dtype: DType): Tensor {
   const device = currentDevice();
-  const handle = native.upload(data, device);
-  if (typeof handle === 'string') fail(op, handle);
+  let handle = native.upload(data, device);
+  if (typeof handle === 'string') {
+    collectGarbage(); // what it held may have been all that was missing
+    handle = native.upload(data, device);
+    if (typeof handle === 'string') fail(op, handle);
+  } else if (block[Block.collect] !== 0) collectGarbage();
   const t = new Tensor(new Storage(handle, data.byteLength, device), shape, contiguousStrides(shape), 0, dtype);
   context().scope?.push(t);
   return t;

@@ -30,7 +30,10 @@ void end_read(void* session, uint64_t id, std::shared_ptr<const Failure> failure
 Environment::Environment() : compute_(0, end_read), loader_(1, end_read) {
   compute_.set_peer(&loader_);
   loader_.set_peer(&compute_);
+  environments_.fetch_add(1, std::memory_order_relaxed);
 }
+
+std::atomic<int> Environment::environments_{0};
 
 Environment* Environment::create(napi_env env) {
   auto* self = new Environment;
@@ -41,6 +44,7 @@ Environment* Environment::create(napi_env env) {
 void Environment::close() {
   if (closed_) return;
   closed_ = true;
+  environments_.fetch_sub(1, std::memory_order_relaxed);
   background.stop();
   compute_.stop();
   loader_.stop();
@@ -122,8 +126,15 @@ Storage* Environment::refill(napi_env env, Handle* handle, size_t bytes, int dev
 }
 
 // Near the memory limit garbage must not be what an op fails on; where all is in use, an eighth more each time.
-int64_t Environment::near_room(const Live& there) noexcept {
-  return std::max(there.room / 4 * 3, there.bytes + there.bytes / 8);
+// Environments share the room, and none sees what garbage the others have.
+int64_t Environment::near_room(const Live& there) const noexcept {
+  return std::max(there.room / 4 * 3 / std::max(sharers_, 1), there.bytes + there.bytes / 8);
+}
+
+void Environment::share() noexcept {
+  sharers_ = environments_.load(std::memory_order_relaxed);
+  for (Live& there : live)
+    if (there.room > 0) there.collect_at = std::min(there.collect_at, near_room(there));
 }
 
 void Environment::drop(Handle* handle) noexcept {
@@ -156,6 +167,7 @@ void Environment::finalize_handle(node_api_basic_env, void* data, void*) {
 }
 
 void Environment::collected() noexcept {
+  sharers_ = environments_.load(std::memory_order_relaxed);
   for (int device = 0; device < device_count(); ++device) {
     Live& there = live[device];
     there.collect_at = there.bytes + std::max(there.bytes, kGarbage);

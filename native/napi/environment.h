@@ -3,6 +3,7 @@
 #pragma once
 #include <node_api.h>
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -48,7 +49,10 @@ class Environment {
    * Whether so much memory hangs on handles that JavaScript should collect its garbage. V8 is told of each byte, but
    * takes its time: it lets half of its own heap's limit, about a gigabyte, gather before it insists.
    */
-  bool wants_collection(int device) const { return live[device].bytes > live[device].collect_at; }
+  bool wants_collection(int device) {
+    if (sharers_ != environments_.load(std::memory_order_relaxed)) share();
+    return live[device].bytes > live[device].collect_at;
+  }
   /** Garbage was collected: what is left is in use, and the next limit is well above it. */
   void collected() noexcept;
 
@@ -82,10 +86,13 @@ class Environment {
  private:
   Environment();
   void count(napi_env env, const Storage& storage);
-  static int64_t near_room(const Live& there) noexcept;
+  void share() noexcept;
+  int64_t near_room(const Live& there) const noexcept;
   static void finalize_handle(node_api_basic_env env, void* data, void* hint);
   void unref();
 
+  static std::atomic<int> environments_;  // that are open, in the process
+  int sharers_ = 1;                       // as many as there were when the limits were set
   Stream compute_, loader_;
   std::vector<Handle*> spare_handles_;
   std::vector<Storage*> spare_storages_;

@@ -96,7 +96,9 @@ napi_value upload(napi_env env, napi_callback_info info) {
     if (storage != nullptr) storage->release();
     return make_string(env, e.what());
   }
-  return self.make_handle(env, storage);
+  napi_value handle = self.make_handle(env, storage);
+  session.block[kBlockCollect] = self.wants_collection(device);
+  return handle;
 }
 
 napi_value transfer(napi_env env, napi_callback_info info) {
@@ -116,7 +118,10 @@ napi_value transfer(napi_env env, napi_callback_info info) {
     if (offset < 0 || bytes < 0 || static_cast<size_t>(offset + bytes) > from->bytes)
       throw Error("a transfer past the end of the storage");
     from->retain();
-    return session.environment->make_handle(env, send(session, from, offset, static_cast<size_t>(bytes), device));
+    napi_value handle =
+        session.environment->make_handle(env, send(session, from, offset, static_cast<size_t>(bytes), device));
+    session.block[kBlockCollect] = session.environment->wants_collection(device);
+    return handle;
   } catch (const std::exception& e) {
     return make_string(env, e.what());
   }

@@ -13,3 +13,8 @@ test('where the system gives fewer threads than were asked for, the rest do the 
   expect(threads).toBeGreaterThan(0);
   expect(threads).toBeLessThan(1024);
 }, 60_000);
+
+test('workers that share a memory limit collect their garbage before it is reached', async () => {
+  const env = { ATHANOR_MEMORY_LIMIT: '300M' };
+  expect(await runProgram<number[]>(program, ['garbage', 4], env)).toEqual([200, 200, 200, 200]);
+}, 60_000);

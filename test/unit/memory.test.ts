@@ -307,6 +307,14 @@ describe('the allocator', () => {
     loop();
   });
 
+  test('garbage of copied arrays is collected before the limit', () => {
+    trimMemory();
+    setMemoryLimit(memory().allocatedBytes + (400 << 20));
+    const array = new Float32Array(1 << 20);
+    for (let i = 0; i < 300; i++) tensor(array);
+    expect(tensor(array).sum().itemSync()).toBe(0);
+  });
+
   test.each([
     ['a negative limit', () => setMemoryLimit(-1), 'setMemoryLimit: bytes must be a whole number, 0 or more: -1'],
     ['a fraction', () => setMemoryLimit(0.5), 'setMemoryLimit: bytes must be a whole number, 0 or more: 0.5'],

@@ -1,15 +1,19 @@
 // What must not bring the process down; prints JSON.
 //   hard-times.ts measuring      a worker is terminated in the middle of a measurement
 //   hard-times.ts threads COUNT  the system refuses most of COUNT threads
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { info, measureMachine, ones, setNumThreads } from '../../../lib/index.js';
+//   hard-times.ts garbage COUNT  COUNT workers make garbage, together more than the memory limit
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { info, measureMachine, ones, setNumThreads, synchronize } from '../../../lib/index.js';
+
+const worker = (work: string) => new Worker(__filename, { execArgv: process.execArgv, workerData: work });
+const message = (w: Worker) => new Promise((resolve, reject) => void w.once('message', resolve).once('error', reject));
 
 async function terminateWhileMeasuring(): Promise<number> {
   for (let i = 0; i < 3; i++) {
-    const worker = new Worker(__filename, { execArgv: process.execArgv });
-    await new Promise((resolve) => worker.once('message', resolve));
+    const measuring = worker('measuring');
+    await message(measuring);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    await worker.terminate();
+    await measuring.terminate();
   }
   return ones([3]).sum().item();
 }
@@ -19,14 +23,28 @@ function askForThreads(count: number): { sum: number; threads: number } {
   return { sum: ones([1000, 1000]).sum().itemSync(), threads: info().threads };
 }
 
+function garbage(): number {
+  let rounds = 0;
+  for (; rounds < 200; rounds++) {
+    for (let i = 0; i < 3; i++) ones([1000, 1000]);
+    synchronize();
+  }
+  return rounds;
+}
+
 async function main([what, count]: string[]): Promise<void> {
-  const report = what === 'measuring' ? await terminateWhileMeasuring() : askForThreads(Number(count));
+  let report: unknown;
+  if (what === 'measuring') report = await terminateWhileMeasuring();
+  else if (what === 'threads') report = askForThreads(Number(count));
+  else report = await Promise.all(Array.from({ length: Number(count) }, () => message(worker('garbage'))));
   process.stdout.write(JSON.stringify(report));
 }
 
 if (isMainThread) {
   void main(process.argv.slice(2));
-} else {
+} else if (workerData === 'measuring') {
   void measureMachine();
   parentPort?.postMessage('measuring');
+} else {
+  parentPort?.postMessage(garbage());
 }
