@@ -311,7 +311,7 @@ describe('the allocator', () => {
     trimMemory();
     setMemoryLimit(memory().allocatedBytes + (400 << 20));
     const array = new Float32Array(1 << 20);
-    for (let i = 0; i < 300; i++) tensor(array);
+    for (let i = 0; i < 150; i++) tensor(array);
     expect(tensor(array).sum().itemSync()).toBe(0);
   });
 

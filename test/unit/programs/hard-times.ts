@@ -25,7 +25,7 @@ function askForThreads(count: number): { sum: number; threads: number } {
 
 function garbage(): number {
   let rounds = 0;
-  for (; rounds < 200; rounds++) {
+  for (; rounds < 60; rounds++) {
     for (let i = 0; i < 3; i++) ones([1000, 1000]);
     synchronize();
   }
