@@ -95,6 +95,31 @@ ATHANOR_ALWAYS_INLINE void add_columns(const E* a, int64_t along, const T* x, in
   for (int v = 0; v < N; ++v) store(sums + v * lanes, acc[v]);
 }
 
+/** Rows of A's transpose that are added to sums at a time: one reading and writing of these for four of A. Eight were
+ *  no faster, nor was sharing out the depth among threads, each with whole rows. */
+constexpr int kRowsTogether = 4;
+
+/** sums[0..count) += x[0] a[0..count) + x[1] a[along..] + ..., Rows of them. The next rows are asked for meanwhile. */
+template <class T, int Rows, class E>
+ATHANOR_ALWAYS_INLINE void add_rows(const E* a, int64_t along, const T* x, int64_t count, T* sums) {
+  constexpr int lanes = kLanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    Vec<T> sum = load(sums + i);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      __builtin_prefetch(a + (r + Rows) * along + i);
+      sum += load_as<T>(a + r * along + i) * x[r];
+    }
+    store(sums + i, sum);
+  }
+  if (i == count) return;
+  const int n = static_cast<int>(count - i);
+  Vec<T> sum = load_n(sums + i, n);
+  for (int r = 0; r < Rows; ++r) sum += load_n_as<T>(a + r * along + i, n) * x[r];
+  store_n(sums + i, sum, n);
+}
+
 constexpr int kWide = 8;  // vectors of sums of neighbouring rows
 // Blocks of the depth whose sums are added up: as many as fit the digits of the second level. A lane of a dot product
 // gets one in 2 * kLanes of the elements.
@@ -114,6 +139,33 @@ ATHANOR_ALWAYS_INLINE void sum_in_blocks(int64_t k, int64_t block, int count, T*
       for (int i = 0; i < count; ++i) sums[i] += more[i];
     at += block;
   } while (at < k);
+}
+
+// Where rows of A's transpose lie a page or more apart, blocks of its columns meet a page a row, and the same few sets
+// of the first level: from so many columns on it is read row by row.
+constexpr int64_t kWideRun = 256, kFarApart = 4096;
+
+/** A run of sums: with as many again for those of a block, a third of a first level. */
+template <class T>
+constexpr int64_t kRun = 8192 / sizeof(T);
+
+/** As `add_columns` for a run of `count` sums: A is read as it lies, row after row of its transpose. */
+template <class T, class E>
+__attribute__((noinline)) void sum_of_rows(const E* a, int64_t along, const T* x, int64_t k, int64_t count, T* sums) {
+  alignas(kVectorBytes) T block[kRun<T>];
+  if (k == 0)
+    for (int64_t i = 0; i < count; ++i) sums[i] = 0;
+  for (int64_t at = 0; at < k; at += kColumnBlock) {
+    const int64_t end = min_of(at + kColumnBlock, k);
+    T* const to = at == 0 ? sums : block;
+    for (int64_t i = 0; i < count; ++i) to[i] = 0;
+    int64_t l = at;
+    for (; l + kRowsTogether <= end; l += kRowsTogether)
+      add_rows<T, kRowsTogether>(a + l * along, along, x + l, count, to);
+    for (; l < end; ++l) add_rows<T, 1>(a + l * along, along, x + l, count, to);
+    if (at > 0)
+      for (int64_t i = 0; i < count; ++i) sums[i] += block[i];
+  }
 }
 
 /** Rows [from, to) over the depth [k0, k1), each sum handed to finish(i, sum). */
@@ -140,6 +192,13 @@ void matrix_vector_part(const MatrixVector<T, E>& p, int64_t from, int64_t to, i
       finish(i, sums[0]);
     }
   } else if (p.across == 1) {
+    alignas(kVectorBytes) T run[kRun<T>];
+    while (to - i >= kWideRun && p.along * static_cast<int64_t>(sizeof(E)) >= kFarApart) {
+      const int64_t count = min_of(kRun<T>, to - i);
+      sum_of_rows<T>(a + i, p.along, x, k, count, run);
+      for (int64_t h = 0; h < count; ++h) finish(i + h, run[h]);
+      i += count;
+    }
     while (i < to) {
       const int count = static_cast<int>(min_of<int64_t>(kWide * lanes, to - i));
       sum_in_blocks<T>(k, kColumnBlock, count, sums, [&](int64_t at, int64_t size, T* sum) {

@@ -28,6 +28,9 @@ const constant = (...shape: number[]) => full(shape, 0.1);
 test('of a vector times a matrix', () => {
   expect(distance((a, b) => matmul(a, b), constant(1, 200_000), constant(200_000, 24))).toBeLessThan(5e-5);
   expect(distance((a, b) => matmul(a, b), constant(24, 200_000), constant(200_000, 1))).toBeLessThan(5e-5);
+  // Rows more than a page apart, and runs of columns with a rest.
+  expect(distance((a, b) => matmul(a, b), constant(1, 20_003), constant(20_003, 1030))).toBeLessThan(5e-5);
+  expect(distance((a, b) => matmul(a, b), randn([1, 1027]), randn([1027, 2500]))).toBeLessThan(2e-6);
 });
 
 test.each([

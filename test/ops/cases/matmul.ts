@@ -23,6 +23,7 @@ export const cases: Record<string, Case[]> = {
     product([29, 70], [70, 17]),
     product([3, 300], [300, 2]), // more than one cut of the depth
     product([1, 1030], [1030, 6]), // transposed, both lie along a long depth
+    product([1, 9], [9, 1305]), // rows that lie more than a page apart
     product([2, 3, 4], [2, 4, 5]),
     product([3, 2, 4], [4, 5]), // one matrix for all
     product([2, 4], [3, 4, 5]),
