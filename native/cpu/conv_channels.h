@@ -14,7 +14,7 @@
 #include "cpu/conv_packed.h"
 #include "cpu/conv_panels.h"
 #include "cpu/conv_planes.h"
-#include "cpu/conv_tile.h"
+#include "cpu/conv_row_tiles.h"
 
 namespace athanor {
 namespace ATHANOR_ISA {
@@ -46,7 +46,8 @@ class ChannelCorrelator {
         block_(plan_.block),
         bands_(bands()),
         sets_(count_sets()),
-        planes_(ctx, p.source, p.grid, p.taps.all(), bands_.band) {
+        planes_(ctx, p.source, p.grid, p.taps.all(), bands_.band),
+        tiles_(ctx, p.source, p.grid, p.taps, p.target, vectors_, block_) {
     for (int i = 0; i < 2; ++i) tables_[i] = table(block_ - i);
     weights_ = PackedPanels<T>(ctx, p.weights, p.taps, panel_, p.m, p.channels, p.groups);
   }
@@ -101,7 +102,6 @@ class ChannelCorrelator {
     T *planes, *sums, *packed;
     const T* bias;
   };
-  static constexpr int max_stretches = 64;
 
   Bands bands() const {
     const int64_t row = block_ * PaddedPlanes<T>::row_size(p_.source, p_.grid);
@@ -214,57 +214,29 @@ class ChannelCorrelator {
   /** Adds a block of channels to all phases of one output row. */
   void run_row(const Item& item, int64_t b, int64_t y, int64_t a, const T* planes, const T* weights, int64_t ahead,
                const T* bias, T* sums) const {
-    const int64_t channels = block(b).size(), tallest = tallest_tile<T>(vectors_);
+    const int64_t channels = block(b).size();
     const int32_t* const offsets = tables_[block_ - channels];
-    Stretch stretches[max_stretches];
+    const T* const from = planes + planes_.place(item.at.rows.from, y, 0);
+    Stretch stretches[RowTiles<T>::max_stretches];
     SpreadCall<T> call;
-    call.stretches = stretches;
     call.sums_step = p_.taps.phases_x * panel_;
     call.begin_step = bias != nullptr ? 0 : call.sums_step;
     call.ahead = ahead;
     for (int64_t x_phase = 0; x_phase < p_.taps.phases_x; ++x_phase) {
       const int64_t phase = a * p_.taps.phases_x + x_phase, first = p_.taps.first[phase];
-      const int64_t columns = p_.target.columns_of(x_phase, p_.taps.phases_x);
-      const int64_t tiles = ceil_div(columns, tallest);
       T* const row = sums + x_phase * panel_;  // sums of all phases lie as their pixels do
+      const bool whole = tiles_.meets_all_taps(phase, y);
       call.offsets = offsets + first * channels;
       call.b = weights + first * channels * panel_;
-      for (int64_t i = 0; i < tiles; ++i) {
-        const Part x(columns, tiles, i);
-        call.a = planes + planes_.place(item.at.rows.from, y, x.from);
-        call.sums = row + x.from * call.sums_step;
+      for (const RowTile<T>* tile = tiles_.begin(phase); tile < tiles_.begin(phase + 1); ++tile) {
+        call.a = from + tile->x.from;
+        call.sums = row + tile->x.from * call.sums_step;
         call.begin = bias != nullptr ? bias : call.sums;
-        call.count = find_stretches(stretches, phase, y, x, channels);
-        spread_function<T>(static_cast<int>(x.size()), vectors_)(call);
+        call.stretches = whole ? tile->stretches[block_ - channels] : stretches;
+        call.count = whole ? tile->count : tiles_.find_stretches(stretches, phase, y, tile->x, channels);
+        tile->function(call);
       }
     }
-  }
-
-  /** The steps of a tile: of each phase's taps, which are sorted by column and then by row, those inside the image. */
-  int find_stretches(Stretch* to, int64_t phase, int64_t y, const Part& x, int64_t channels) const {
-    const PhasedTaps& taps = p_.taps;
-    const int64_t first = taps.first[phase], end = taps.first[phase + 1], row = y * p_.grid.step_y;
-    int count = 0;
-    for (int64_t t = first; t < end;) {
-      const int64_t dx = taps.dx[t];
-      int64_t last = t;
-      while (last < end && taps.dx[last] == dx) ++last;
-      const int64_t next = last;
-      while (t < last && row + taps.dy[t] < 0) ++t;
-      while (last > t && row + taps.dy[last - 1] >= p_.source.height) --last;
-      const bool no_first = x.from * p_.grid.step_x + dx < 0;
-      const bool no_last = (x.to - 1) * p_.grid.step_x + dx >= p_.source.width;
-      const auto without = no_first == no_last ? Stretch::nothing : no_first ? Stretch::first : Stretch::last;
-      const Stretch stretch = {(t - first) * channels, (last - first) * channels, without};
-      if (stretch.from < stretch.to) {
-        if (count > 0 && ((to[count - 1].to == stretch.from && to[count - 1].without == without)))
-          to[count - 1].to = stretch.to;
-        else
-          to[count++] = stretch;
-      }
-      t = next;
-    }
-    return count;
   }
 
   Context* ctx_;
@@ -276,6 +248,7 @@ class ChannelCorrelator {
   Bands bands_;
   int64_t sets_;  // parts of the panels that are items of their own
   PaddedPlanes<T> planes_;
+  RowTiles<T> tiles_;
   const int32_t* tables_[2];  // for the two sizes of blocks
   PackedPanels<T> weights_;
   bool keeps_planes_ = false;    // a slot has the planes of all channels, and keeps them for the next set of panels

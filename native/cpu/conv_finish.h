@@ -65,20 +65,32 @@ ATHANOR_ALWAYS_INLINE void take_square(Vec<T> (&square)[kLanes<T>], const T* fro
   transpose<T>(square);
 }
 
-/** A row of neighbours. */
-template <class T>
-void finish_dense(T* row, int64_t m, const T* sums, int64_t width, int count, int64_t columns) {
+/** A row of neighbours; `residual`, which lies as they do, is added, and relu comes last. */
+template <class T, bool ends = false>
+void finish_dense(T* row, int64_t m, const T* sums, int64_t width, int count, int64_t columns,
+                  const T* residual = nullptr, bool relu = false) {
   constexpr int lanes = kLanes<T>;
   for (int64_t x = 0; x < columns; x += lanes) {
     Vec<T> square[lanes];
     take_square<T>(square, sums + x * width, width, columns - x);
     const int64_t left = columns - x;
+    const int part = static_cast<int>(min_of<int64_t>(left, lanes));
+    if constexpr (ends) {
+      if (residual != nullptr) {
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i)
+          if (i < count) square[i] += load_n(residual + x + i * m, part);
+      }
+      if (relu) {
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) square[i] = square[i] < Vec<T>{} ? Vec<T>{} : square[i];
+      }
+    }
     T* const to = row + x;
     if (left >= lanes && count == lanes) {
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) store(to + i * m, square[i]);
     } else {
-      const int part = static_cast<int>(min_of<int64_t>(left, lanes));
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i)
         if (i < count) store_n(to + i * m, square[i], part);
@@ -98,13 +110,18 @@ void finish_rows(const FinishedRows<T>& to, const T* sums, int64_t n, int64_t m,
     const int count = static_cast<int>(min_of<int64_t>(lanes, channels - v));
     const int64_t at = n * to.n + (m + v) * to.m + y * to.y;
     T* const row = to.data + at;
+    const bool ends = to.residual != nullptr || to.relu;
     if (to.x == 1) {
-      finish_dense(row, to.m, sums + v, width, count, pixels);
-    } else {
-      for (int64_t x = 0; x < pixels; ++x)
-        for (int i = 0; i < count; ++i) row[i * to.m + x * to.x] = sums[x * width + v + i];
+      const T* const residual = to.residual == nullptr ? nullptr : to.residual + at;
+      if (ends)
+        finish_dense<T, true>(row, to.m, sums + v, width, count, pixels, residual, to.relu);
+      else
+        finish_dense(row, to.m, sums + v, width, count, pixels);
+      continue;
     }
-    if (to.residual == nullptr && !to.relu) continue;
+    for (int64_t x = 0; x < pixels; ++x)
+      for (int i = 0; i < count; ++i) row[i * to.m + x * to.x] = sums[x * width + v + i];
+    if (!ends) continue;
     for (int i = 0; i < count; ++i) {
       const T* const residual = to.residual == nullptr ? nullptr : to.residual + at + i * to.m;
       finish_neighbours(row + i * to.m, to.x, residual, to.x, pixels, to.relu);

@@ -36,6 +36,7 @@ class PaddedPlanes {
     meets_ = scratch_array<bool>(ctx, grid.step_y);
     for (int64_t i = 0; i < grid.step_y; ++i) meets_[i] = false;
     for (int64_t t = 0; t < taps.count; ++t) meets_[remainder(taps.dy[t], grid.step_y)] = true;
+    for (int64_t i = 0; i < grid.step_y; ++i) reads_all_ = reads_all_ && meets_[i];
     const int64_t reach = (band - 1) * grid.step_y + last_dy_ - first_dy_ + 1;
     const int64_t rows = whole ? reach : min_of(source.height, reach);
     // An odd number of cache lines: the channels of one pixel spread over all sets of the first-level cache.
@@ -99,7 +100,7 @@ class PaddedPlanes {
         continue;
       }
       for (int64_t h = begin; h < end; ++h, row += pitch_, from += source_.h)
-        if (is_read(h))
+        if (reads_all_ || is_read(h))
           for (int64_t i = 0; i < count_; ++i) copy_run(row, from, runs_[i]);
     }
   }
@@ -144,7 +145,7 @@ class PaddedPlanes {
     for (int64_t h = begin; h < end; ++h)
       for (int64_t i = 0; i < source_.width * source_.w; i += line) __builtin_prefetch(plane + h * source_.h + i);
   }
-  bool is_read(int64_t h) const { return meets_[grid_.step_y == 1 ? 0 : h % grid_.step_y]; }
+  bool is_read(int64_t h) const { return meets_[h % grid_.step_y]; }
   void copy_run(T* to, const T* from, const Run& run) const {
     const int64_t along = source_.w * grid_.step_x;
     to += run.to;
@@ -168,7 +169,8 @@ class PaddedPlanes {
     const bool both = count_ == 2, swapped = both && runs_[1].from < runs_[0].from;
     const Run &first = runs_[swapped ? 1 : 0], &second = runs_[swapped ? 0 : 1];
     const int64_t firsts = first.count, seconds = both ? second.count : 0;
-    const int64_t count = max_of(2 * firsts - 1, 2 * seconds);
+    const int64_t count = max_of(2 * firsts - 1, 2 * seconds), from_step = source_.h, to_step = pitch_;
+    const bool all = reads_all_;  // as locals: what is stored might be these members, for all the compiler knows
     T* const to_second = both ? to + second.to : to;
     to += first.to;
     from += first.from;
@@ -178,15 +180,15 @@ class PaddedPlanes {
       const T* at = from + 2 * j;
       int64_t place = j;
       if (high == lanes && even == lanes && (odd == lanes || !both)) {
-        for (int64_t h = begin; h < end; ++h, at += source_.h, place += pitch_) {
-          if (!is_read(h)) continue;
+        for (int64_t h = begin; h < end; ++h, at += from_step, place += to_step) {
+          if (!all && !is_read(h)) continue;
           const Vec<T> a = load(at), b = load(at + lanes);
           store(to + place, even_lanes<T>(a, b));
           if (both) store(to_second + place, odd_lanes<T>(a, b));
         }
       } else {
-        for (int64_t h = begin; h < end; ++h, at += source_.h, place += pitch_) {
-          if (!is_read(h)) continue;
+        for (int64_t h = begin; h < end; ++h, at += from_step, place += to_step) {
+          if (!all && !is_read(h)) continue;
           const Vec<T> a = load_n(at, low), b = high > 0 ? load_n(at + lanes, high) : Vec<T>{};
           store_n(to + place, even_lanes<T>(a, b), even);
           if (both) store_n(to_second + place, odd_lanes<T>(a, b), odd);
@@ -202,7 +204,8 @@ class PaddedPlanes {
   Taps taps_;
   bool whole_;
   Run* runs_;
-  bool parts_;   // see part_rows
+  bool parts_;  // see part_rows
+  bool reads_all_ = true;
   bool* meets_;  // rows by their remainder in the vertical stride: whether any tap reads them
   int64_t count_ = 0, pitch_ = 0, channel_ = 0;
   int64_t first_dy_ = 0, last_dy_ = 0;
