@@ -31,14 +31,23 @@ static inline bool labels_fit(const Call& c, const View& labels, int64_t classes
   const Walk<1> w = make_walk<1>({&labels});
   const int32_t* label = labels.as<const int32_t>();
   const int64_t step = w.strides[0][w.ndim - 1];
+  const uint32_t limit = static_cast<uint32_t>(min_of<int64_t>(classes, int64_t{1} << 31));  // negative ones are above
+  const auto is_wrong = [&](int32_t y) { return (static_cast<uint32_t>(y) >= limit) & (y != ignored); };
   int64_t seen = 0, wrong = -1;
   int32_t found = 0;
   for_rows(c.ctx, w, INT64_MAX, [&](int64_t n, const int64_t* at) {
-    for (int64_t i = 0; i < n && wrong < 0; ++i) {
-      const int32_t y = label[at[0] + i * step];
-      if (y == ignored || (y >= 0 && y < classes)) continue;
+    const int32_t* row = label + at[0];
+    uint32_t any = 0;  // looked at once a row: a loop that may end early is not made of vectors
+    if (step == 1) {
+#pragma omp simd reduction(| : any)
+      for (int64_t i = 0; i < n; ++i) any |= is_wrong(row[i]);
+    } else {
+      for (int64_t i = 0; i < n; ++i) any |= is_wrong(row[i * step]);
+    }
+    for (int64_t i = 0; any != 0 && i < n && wrong < 0; ++i) {
+      if (!is_wrong(row[i * step])) continue;
       wrong = seen + i;
-      found = y;
+      found = row[i * step];
     }
     seen += n;
   });

@@ -85,13 +85,14 @@ struct LineSlopes {
 };
 
 template <class T, bool kCentred>
-ATHANOR_ALWAYS_INLINE LineSlopes<T> line_slopes(int64_t length, const T* g, const T* x, const T* weight, T mean,
-                                                T root) {
+ATHANOR_ALWAYS_INLINE LineSlopes<T> line_slopes(int64_t length, const T* g, const T* x, const T* weight, T mean, T root,
+                                                const T* out) {
   LaneSums<T> sums;
   sums.clear();
   const Vec<T> m = splat(mean);
   sum_pairs<T>(length, sums, [&](int64_t i, int64_t k, Vec<T>& u, Vec<T>& v) {
     const int n = static_cast<int>(k);
+    __builtin_prefetch(out + i, 1);  // the lines of a block are written side by side, which no hardware foresees
     const Vec<T> xi = load_some(x + i, n);
     u = load_some(g + i, n) * load_some(weight + i, n);
     v = u * (kCentred ? xi - m : xi);
@@ -125,7 +126,7 @@ void gradient(const Call& c) {
       for (int64_t l = 0; l < together; ++l) {
         const int64_t at = (first + l) * length;
         slopes[l] = line_slopes<T, kCentred>(length, g + at, x + at, weight, kCentred ? means[first + l] : T(0),
-                                             reciprocal_root<T>(variances[first + l], eps));
+                                             reciprocal_root<T>(variances[first + l], eps), out.data() + at);
       }
       line_vectors<T>(length, [&](int64_t i, int n) {
         const Vec<T> w = load_some(weight + i, n);
