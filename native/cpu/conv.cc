@@ -7,6 +7,7 @@
 #include "cpu/conv_correlate.h"
 #include "cpu/conv_depthwise.h"
 #include "cpu/conv_joint.h"
+#include "cpu/conv_product.h"
 #include "cpu/conv_weight_channels.h"
 #include "cpu/conv_weight_gradient.h"
 #include "cpu/conv_weight_whole.h"
@@ -451,28 +452,31 @@ void run_widened(const Call& given) {
     if (List[k].fits(wide)) return List[k].run(wide);
 }
 
-extern const Kernel kernels_conv2d[4];
-const Kernel kernels_conv2d[4] = {{"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
+extern const Kernel kernels_conv2d[5];
+const Kernel kernels_conv2d[5] = {{"depthwise", conv2d_is_depthwise, k_conv2d_depthwise},
+                                  {"product", conv2d_is_product, conv2d_product},
                                   {"channels", conv2d_fits_channels, k_conv2d_channels},
                                   {"rows", is_float, k_conv2d_rows},
-                                  {"widened", nullptr, run_widened<kernels_conv2d, 3>}};
+                                  {"widened", nullptr, run_widened<kernels_conv2d, 4>}};
 extern const Kernel kernels_fused[4];
 const Kernel kernels_fused[4] = {{"depthwise", conv2d_is_depthwise, run_fused<k_conv2d_depthwise, false>},
                                  {"channels", conv2d_fits_channels, run_fused<k_conv2d_channels, true>},
                                  {"rows", is_float, run_fused<k_conv2d_rows, false>},
                                  {"widened", nullptr, run_widened<kernels_fused, 3>}};
 const Kernel kernels_pack[] = {{"panels", nullptr, k_pack_ahead}};
-extern const Kernel kernels_transpose[4];
-const Kernel kernels_transpose[4] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
+extern const Kernel kernels_transpose[5];
+const Kernel kernels_transpose[5] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
+                                     {"product", conv2d_is_product, transpose_product},
                                      {"channels", transpose_fits_channels, k_transpose_channels},
                                      {"rows", is_float, k_transpose_rows},
-                                     {"widened", nullptr, run_widened<kernels_transpose, 3>}};
-extern const Kernel kernels_weight_gradient[5];
-const Kernel kernels_weight_gradient[5] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
+                                     {"widened", nullptr, run_widened<kernels_transpose, 4>}};
+extern const Kernel kernels_weight_gradient[6];
+const Kernel kernels_weight_gradient[6] = {{"depthwise", weight_is_depthwise, k_weight_depthwise},
+                                           {"product", weight_is_product, weight_product},
                                            {"whole", weight_fits_whole, k_weight_whole},
                                            {"channels", weight_fits_channels, k_weight_channels},
                                            {"dots", is_float, k_weight_dots},
-                                           {"widened", nullptr, run_widened<kernels_weight_gradient, 4>}};
+                                           {"widened", nullptr, run_widened<kernels_weight_gradient, 5>}};
 
 }  // namespace
 

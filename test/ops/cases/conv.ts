@@ -67,6 +67,15 @@ const settings: Setting[] = [
   [[1, 34, 2, 17], [34, 17, 1, 3], { groups: 2, padding: [0, 1, 0, 1] }],
   [[1, 66, 4, 3], [17, 66, 3, 3], { padding: [1, 1, 1, 1] }], // nine taps of whole panels
   [[2, 18, 24, 13], [33, 18, 3, 2], { padding: [1, 0, 1, 1] }], // images in several pieces
+  // Pixels as the rows of a matrix; two of each, of which one has a bias.
+  ...Array.from({ length: 2 }, (): Setting => [[1, 34, 7, 9], [36, 17, 1, 1], { groups: 2 }]),
+  ...Array.from(
+    { length: 2 },
+    (): Setting => [
+      [2, 16, 23, 23],
+      [17, 16, 1, 1],
+    ],
+  ),
   [[2, 3, 9, 8], [40, 3, 5, 3], { stride: [2, 2], padding: [2, 1, 2, 1] }], // few channels to many
 ];
 
