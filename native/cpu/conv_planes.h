@@ -88,6 +88,10 @@ class PaddedPlanes {
         prefetch(c + 1 < channels ? plane + source_.c : plane + source_.n - (channels - 1) * source_.c, begin, end);
       T* row = to + c * channel_ + (begin - top) * pitch_;
       const T* from = plane + begin * source_.h;
+      if (count_ == 1 && source_.w == 1 && grid_.step_x == 1 && runs_[0].count == pitch_ && source_.h == pitch_) {
+        copy_neighbours(row, from, (end - begin) * pitch_);  // rows without borders are one row
+        continue;
+      }
       if (count_ == 1 && source_.w == 1 && grid_.step_x == 1 && grid_.step_y == 1 && runs_[0].count <= kLanes<T>) {
         const int n = static_cast<int>(runs_[0].count);
         row += runs_[0].to;

@@ -17,9 +17,18 @@ template <class T>
 void turn_planes(T* to, int64_t width, int64_t pitch, const T* from, int64_t plane, int64_t h, int64_t w,
                  int64_t channels, int64_t rows, int64_t columns) {
   constexpr int lanes = kLanes<T>;
+  constexpr int64_t few = lanes / 4;  // channels of which a square would hold too little
   if (w == 1 && h == columns && pitch == columns * width) {
     columns *= rows;
     rows = 1;
+  }
+  if (channels <= few) {
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t c = 0; c < channels; ++c) {
+        const T* const at = from + row * h + c * plane;
+        for (int64_t p = 0; p < columns; ++p) to[row * pitch + p * width + c] = at[p * w];
+      }
+    return;
   }
   const bool joined = w == 1 && h == columns;  // squares reach from row to row
   const int64_t runs = joined ? 1 : rows, count = joined ? rows * columns : columns;
