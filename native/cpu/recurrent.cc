@@ -76,7 +76,10 @@ void rnn_forward(const Call& c) {
   Steps<T, 1> steps(c.ctx, z.rows, z.units, 1, transposed<T>(c.in[1]));
   if (c.in[2].ndim > 0) steps.start(h0);
   const auto out = [&](int64_t s, int64_t row) { return h + (z.at(s) * z.rows + row) * z.units; };
-  steps.run(z.steps, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+  const auto touch = [&](int64_t s, const Block& b, int64_t i, Touched<T>& lines) {
+    lines.read(x.at(z.at(s), b.row + i) + b.unit, b.units), lines.write(out(s, b.row + i) + b.unit, b.units);
+  };
+  steps.run(z.steps, touch, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
     const int64_t row = b.row + i;
     PlainCell<Relu>::forward(cell_row(z, steps, b, tiles, i), x.at(z.at(s), row) + b.unit, state);
     copy_row<T>(state, out(s, row) + b.unit, b.units);
@@ -93,7 +96,12 @@ void rnn_backward(const Call& c) {
   Steps<T, 1> steps(c.ctx, z.rows, z.units, 1, straight<T>(c.in[2]));
   const auto time = [&](int64_t s) { return z.at(z.steps - 1 - s); };
   const auto out = [&](int64_t s, int64_t row) { return d + (time(s) * z.rows + row) * z.units; };
-  steps.run(z.steps + (c.n_out > 1), [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+  const auto touch = [&](int64_t s, const Block& b, int64_t i, Touched<T>& lines) {
+    if (s == z.steps) return;
+    lines.read(g.at(time(s), b.row + i) + b.unit, b.units), lines.read(h.at(time(s), b.row + i) + b.unit, b.units);
+    lines.write(out(s, b.row + i) + b.unit, b.units);
+  };
+  steps.run(z.steps + (c.n_out > 1), touch, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
     if (s == z.steps) return initial_gradient<T>(z, b, i, tiles, nullptr, c.out[1].as<T>());
     const int64_t row = b.row + i;
     PlainCell<Relu>::backward(cell_row(z, steps, b, tiles, i), g.at(time(s), row) + b.unit, h.at(time(s), row) + b.unit,
@@ -115,7 +123,14 @@ void lstm_forward(const Call& c) {
   Steps<T, 4> steps(c.ctx, z.rows, H, 1, transposed<T>(c.in[1]));
   if (c.in[2].ndim > 0) steps.start(h0);
   const auto line = [&](int64_t s, int64_t row) { return z.at(s) * z.rows + row; };
-  steps.run(z.steps, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+  const auto touch = [&](int64_t s, const Block& b, int64_t i, Touched<T>& lines) {
+    const int64_t row = b.row + i, at = line(s, row) * H + b.unit;
+    const T* const from = x.at(z.at(s), row) + b.unit;
+    T* const to = gates + line(s, row) * 4 * H + b.unit;
+    for (int g = 0; g < 4; ++g) lines.read(from + g * H, b.units), lines.write(to + g * H, b.units);
+    lines.write(cells + at, b.units), lines.write(h + at, b.units);
+  };
+  steps.run(z.steps, touch, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
     const int64_t row = b.row + i, at = line(s, row) * H + b.unit;
     LstmCell::forward(cell_row(z, steps, b, tiles, i), x.at(z.at(s), row) + b.unit, before<T>(z, s, cells, c0, b, i),
                       gates + line(s, row) * 4 * H + b.unit, cells + at, state);
@@ -141,7 +156,16 @@ void lstm_backward(const Call& c) {
   const auto last = [&](int64_t s, int64_t row) {
     return s == z.steps - 1 ? c0.at(0, row) : cells.at(time(s + 1), row);
   };
-  steps.run(z.steps + (c.n_out > 1), [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+  const auto touch = [&](int64_t s, const Block& b, int64_t i, Touched<T>& lines) {
+    if (s == z.steps) return;
+    const int64_t row = b.row + i;
+    lines.read(g_out.at(time(s), row) + b.unit, b.units), lines.read(last(s, row) + b.unit, b.units);
+    for (int g = 0; g < 4; ++g) {
+      lines.read(gates.at(time(s), row) + b.unit + g * H, b.units);
+      lines.write(out(s, row) + b.unit + g * H, b.units);
+    }
+  };
+  steps.run(z.steps + (c.n_out > 1), touch, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
     if (s == z.steps) return initial_gradient<T>(z, b, i, tiles, nullptr, c.out[1].as<T>());
     const int64_t row = b.row + i;
     const auto at = [&](const Sequence<T>& q) { return q.at(time(s), row) + b.unit; };
@@ -168,7 +192,13 @@ void gru_forward(const Call& c) {
   Steps<T, 3> steps(c.ctx, z.rows, H, 1, transposed<T>(c.in[1]));
   if (c.in[3].ndim > 0) steps.start(h0);
   const auto line = [&](int64_t s, int64_t row) { return z.at(s) * z.rows + row; };
-  steps.run(z.steps, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+  const auto touch = [&](int64_t s, const Block& b, int64_t i, Touched<T>& lines) {
+    const int64_t row = b.row + i;
+    for (int g = 0; g < 3; ++g) lines.read(x.at(z.at(s), row) + g * H + b.unit, b.units);
+    for (int g = 0; g < 4; ++g) lines.write(gates + (line(s, row) * 4 + g) * H + b.unit, b.units);
+    lines.write(h + line(s, row) * H + b.unit, b.units);
+  };
+  steps.run(z.steps, touch, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
     const int64_t row = b.row + i;
     GruCell::forward(cell_row(z, steps, b, tiles, i), x.at(z.at(s), row) + b.unit, bias + b.unit,
                      before<T>(z, s, h, h0, b, i), gates + line(s, row) * 4 * H + b.unit, state);
@@ -191,7 +221,14 @@ void gru_backward(const Call& c) {
   const auto time = [&](int64_t s) { return z.at(z.steps - 1 - s); };
   const auto line = [&](int64_t s, int64_t row) { return (time(s) * z.rows + row) * 3 * H; };
   const auto last = [&](int64_t s, int64_t row) { return s == z.steps - 1 ? h0.at(0, row) : h.at(time(s + 1), row); };
-  steps.run(z.steps + (c.n_out > 2), [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
+  const auto touch = [&](int64_t s, const Block& b, int64_t i, Touched<T>& lines) {
+    if (s == z.steps) return;
+    const int64_t row = b.row + i, at = line(s, row) + b.unit;
+    lines.read(g_out.at(time(s), row) + b.unit, b.units), lines.read(last(s, row) + b.unit, b.units);
+    for (int g = 0; g < 4; ++g) lines.read(gates.at(time(s), row) + g * H + b.unit, b.units);
+    for (int g = 0; g < 3; ++g) lines.write(dx + at + g * H, b.units), lines.write(dp + at + g * H, b.units);
+  };
+  steps.run(z.steps + (c.n_out > 2), touch, [&](int64_t s, const Block& b, int64_t i, const T* tiles, T* state) {
     if (s == z.steps) return initial_gradient<T>(z, b, i, tiles, carry, c.out[2].as<T>());
     const int64_t row = b.row + i, at = line(s, row) + b.unit;
     const auto of = [&](const Sequence<T>& q) { return q.at(time(s), row) + b.unit; };

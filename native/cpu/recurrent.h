@@ -5,7 +5,9 @@
 // A step is cut among threads by units, so that each thread's share of the matrix stays in its second-level cache from
 // step to step, or by rows where there are too few units. The work on a block leaves its share of the state where the
 // products of the step that follows read it; the two take turns with two buffers, so one meeting of the threads a step
-// is enough. Within a share a panel of the state stays in the first cache while panels of the matrix stream by.
+// is enough. What else the work touches lies in short pieces far apart, which no hardware foresees: while the products
+// of a block are made, its lines are asked for one by one (an LSTM's steps: 7 % less time forward, 15 % back). Within a
+// share a panel of the state stays in the first cache while panels of the matrix stream by.
 #pragma once
 #include "cpu/dense.h"
 #include "cpu/gemm.h"
@@ -51,6 +53,32 @@ Sequence<T> sequence_of(Context* ctx, const View& v, int64_t width) {
 struct Block {
   int64_t row, unit;
   int rows, units;
+};
+
+/** The lines of memory that the work on a block will need. */
+template <class T>
+class Touched {
+ public:
+  /** `units` numbers of a row that will be read. */
+  void read(const T* row, int units) { reads_.add(row, units); }
+  /** Likewise written. */
+  void write(const T* row, int units) { writes_.add(row, units); }
+  /** What to ask for with each of `shares` pieces of the products. */
+  Lines reads(int64_t shares) const { return reads_.over(shares); }
+  Lines writes(int64_t shares) const { return writes_.over(shares); }
+
+ private:
+  struct List {
+    static constexpr int line = 64 / static_cast<int>(sizeof(T)), arrays = 8;  // that a cell reads, or writes
+    static constexpr int room = Tile<T>::rows * arrays * ((Tile<T>::width + line - 1) / line);
+    const char* at[room];
+    int64_t count = 0;
+    void add(const T* row, int units) {
+      for (int u = 0; u < units && count < room; u += line) at[count++] = reinterpret_cast<const char*>(row + u);
+    }
+    Lines over(int64_t shares) const { return {at, at + count, ceil_div(count, shares)}; }
+  };
+  List reads_, writes_;
 };
 
 /** Copies n numbers of a row. */
@@ -111,10 +139,10 @@ class Steps {
 
   /**
    * work(s, block, i, tiles, state) for every row i of every block of steps s = 0 ... count - 1; it puts what the next
-   * step multiplies to `state`.
+   * step multiplies to `state`. touch(s, block, i, lines) tells the memory that it will need.
    */
-  template <class Work>
-  void run(int64_t count, const Work& work) {
+  template <class Touch, class Work>
+  void run(int64_t count, const Touch& touch, const Work& work) {
     for (int64_t s = 0; s < count; ++s)
       parallel_each(ctx_, chunks_, [&](int64_t chunk) {
         const Part mine(by_units_ ? unit_panels_ : panels_.count, chunks_, chunk);
@@ -126,7 +154,11 @@ class Steps {
         for (int64_t p = rows.from; p < rows.to; ++p)
           for (int64_t u = units.from; u < units.to; ++u) {
             const Block b = block_at(p, u);
-            if (multiplies) multiply(s, b, u, tiles);
+            if (multiplies) {
+              Touched<T> lines;
+              for (int64_t i = 0; i < b.rows; ++i) touch(s, b, i, lines);
+              multiply(s, b, u, tiles, lines);
+            }
             for (int64_t i = 0; i < b.rows; ++i)
               work(s, b, i, static_cast<const T*>(tiles), square(s + 1, b) + i * width);
           }
@@ -144,9 +176,10 @@ class Steps {
   }
 
   /** The tiles of a block. */
-  void multiply(int64_t s, const Block& b, int64_t unit_panel, T* tiles) const {
+  void multiply(int64_t s, const Block& b, int64_t unit_panel, T* tiles, const Touched<T>& lines) const {
     const int64_t cuts = min_of(squares_, depth_parts<T>(depth_));
     StateCall<T> call;
+    call.reads = lines.reads(Groups * squares_), call.writes = lines.writes(Groups * squares_);
     call.period = unit_panels_;
     call.last = units_of(unit_panels_ - 1);
     for (int64_t cut = 0; cut < cuts; ++cut) {
@@ -160,6 +193,7 @@ class Steps {
         call.matrix = matrix_ + ((unit_panel * Groups + g) * depth_ + k) * width;
         call.c = tiles + g * tile_size;
         state_tile_function<T>(b.rows)(call);
+        call.reads.pass(call.squares), call.writes.pass(call.squares);
       }
     }
   }

@@ -7,6 +7,17 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
+/**
+ * Lines of memory that are asked for while products are made, a few with each square: whoever needs them next finds
+ * them in a cache. Asked for all at once, they would fill the queue in which the tile's own lines wait.
+ */
+struct Lines {
+  const char* const* next;
+  const char* const* end;
+  int64_t each;  // with every square
+  void pass(int64_t squares) { next = end - next > each * squares ? next + each * squares : end; }
+};
+
 template <class T>
 struct StateCall {
   const T* state;   // squares of H x width numbers, one after another
@@ -16,6 +27,7 @@ struct StateCall {
   int last;
   T* c;      // rows of width numbers
   bool add;  // to what c holds
+  Lines reads, writes;
 };
 
 template <class T, int H>
@@ -39,7 +51,10 @@ void state_tile(const StateCall<T>& call) {
     b += width;
   };
   int64_t until_last = call.until_last;
+  Lines reads = call.reads, writes = call.writes;
   for (int64_t square = 0; square < call.squares; ++square, a += H * width) {
+    for (int64_t i = 0; i < reads.each && reads.next < reads.end; ++i) __builtin_prefetch(*reads.next++, 0, 3);
+    for (int64_t i = 0; i < writes.each && writes.next < writes.end; ++i) __builtin_prefetch(*writes.next++, 1);
     if (until_last-- == 0) {
       until_last = call.period - 1;
       for (int k = 0; k < call.last; ++k) step(k);

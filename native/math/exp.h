@@ -71,8 +71,13 @@ ATHANOR_ALWAYS_INLINE T exp_down(T x, T low) {
   to.r += low;
   return scale_down(1 + (to.r + to.r * to.r * exp_tail(to.r)), to.offset);
 }
-ATHANOR_ALWAYS_INLINE float exp_down(float x) { return exp_down(x < -104.0f ? -104.0f : x, 0.0f); }
-ATHANOR_ALWAYS_INLINE double exp_down(double x) { return exp_down(x < -746.0 ? -746.0 : x, 0.0); }
+/** exp(x) for x <= 0. */
+template <class T>
+ATHANOR_ALWAYS_INLINE T exp_down(T x) {
+  constexpr T zero_from = static_cast<T>(sizeof(T) == sizeof(float) ? -104 : -746);
+  const Reduced<T> to = reduce(x < zero_from ? zero_from : x);
+  return scale_down(1 + (to.r + to.r * to.r * exp_tail(to.r)), to.offset);
+}
 
 /** e^x. At most 1.04 ulp off, denormal results included. */
 template <class T>
@@ -120,10 +125,17 @@ ATHANOR_ALWAYS_INLINE T sigmoid(T x) {
  */
 template <class T>
 ATHANOR_ALWAYS_INLINE T tanh(T x) {
-  const T a = magnitude(x), t = expm1(-2 * a);
+  using F = Format<T>;
+  constexpr T one_from = static_cast<T>(sizeof(T) == sizeof(float) ? 10 : 20);  // tanh is 1 from there on
+  const T a = magnitude(x), held = a > one_from ? one_from : a;                 // nan stays
+  const Reduced<T> to = reduce(-2 * held);
+  // expm1, whose k is so near to 0 here that nothing leaves the range of normal numbers.
+  const T power = from_bits<T>((to.offset << F::mantissa) - (typename F::Bits{F::bias} << F::mantissa));
+  const T t = power * (to.r + to.r * to.r * exp_tail(to.r)) + (power - 1);
+  // Chosen before the one division; the sign of what comes out is x's in any case.
   const bool upper = a > static_cast<T>(0.55);
-  const T quotient = (upper ? 2 * (1 + t) : -t) / (2 + t);
-  return with_sign(upper ? 1 - quotient : quotient, x);
+  const T from = upper ? T(1) : T(0), part = upper ? 2 * (1 + t) : -t;
+  return with_sign(from - part / (2 + t), x);
 }
 
 /** tanh's derivative in terms of its result: 1 - y^2, without cancellation. */
