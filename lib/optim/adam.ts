@@ -35,8 +35,24 @@ function check(op: string, o: AdamOptions): void {
   checkFlag(op, 'maximize', o.maximize);
 }
 
-function stateNames({ amsgrad }: AdamOptions): readonly string[] {
-  return amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq'];
+/** What both kinds share: their states, and a step that differs in where the decay goes. */
+abstract class AdamLike extends Optimizer<AdamOptions> {
+  protected stateNames({ amsgrad }: AdamOptions): readonly string[] {
+    return amsgrad ? ['expAvg', 'expAvgSq', 'maxExpAvgSq'] : ['expAvg', 'expAvgSq'];
+  }
+
+  /** How much of the decay is added to the gradient, and how much shrinks the parameter itself. */
+  protected abstract decays(weightDecay: number): { weightDecay: number; decoupledDecay: number };
+
+  protected update(
+    group: ParamGroup<AdamOptions>,
+    params: readonly Tensor[],
+    states: readonly ParamState[],
+    tensors: readonly (readonly Tensor[])[],
+  ): void {
+    const steps = states.map(({ step }) => step);
+    adamStep(params, tensors, { ...group, ...this.decays(group.weightDecay), steps });
+  }
 }
 
 /**
@@ -45,23 +61,13 @@ function stateNames({ amsgrad }: AdamOptions): readonly string[] {
  * v' = v / (1 - b2^t). Throws for wrong hyperparameters.
  * Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015.
  */
-export class Adam extends Optimizer<AdamOptions> {
+export class Adam extends AdamLike {
   constructor(params: Learnable<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, defaults, options, check);
   }
 
-  protected stateNames(group: AdamOptions): readonly string[] {
-    return stateNames(group);
-  }
-
-  protected update(
-    group: ParamGroup<AdamOptions>,
-    params: readonly Tensor[],
-    states: readonly ParamState[],
-    tensors: readonly (readonly Tensor[])[],
-  ): void {
-    const steps = states.map(({ step }) => step);
-    adamStep(params, tensors, { ...group, decoupledDecay: 0, steps });
+  protected decays(weightDecay: number) {
+    return { weightDecay, decoupledDecay: 0 };
   }
 }
 
@@ -70,23 +76,12 @@ export class Adam extends Optimizer<AdamOptions> {
  * the averages; the rest is {@link Adam}. Throws for wrong hyperparameters.
  * Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019.
  */
-export class AdamW extends Optimizer<AdamOptions> {
+export class AdamW extends AdamLike {
   constructor(params: Learnable<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...defaults, weightDecay: 1e-2 }, options, check);
   }
 
-  protected stateNames(group: AdamOptions): readonly string[] {
-    return stateNames(group);
-  }
-
-  protected update(
-    group: ParamGroup<AdamOptions>,
-    params: readonly Tensor[],
-    states: readonly ParamState[],
-    tensors: readonly (readonly Tensor[])[],
-  ): void {
-    const steps = states.map(({ step }) => step);
-    const attrs = { ...group, weightDecay: 0, decoupledDecay: group.weightDecay, steps };
-    adamStep(params, tensors, attrs);
+  protected decays(weightDecay: number) {
+    return { weightDecay: 0, decoupledDecay: weightDecay };
   }
 }
