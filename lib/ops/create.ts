@@ -211,7 +211,7 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
   checkOptions('arange', options, [...tensorOptions, 'step']);
   const [from, to, step] = end === undefined ? [0, start, options.step ?? 1] : [start, end, options.step ?? 1];
   if (![from, to, step].every(Number.isFinite) || step === 0) {
-    fail('arange', 'start, end and step must be finite and step not 0', `${from}, ${to}, ${step}`);
+    fail('arange', 'start, end and step must be finite and step not 0', [from, to, step].map(show).join(', '));
   }
   const whole = [from, to, step].every(Number.isInteger);
   const dtype = dtypeOf('arange', options, whole ? 'int32' : 'float32', [...tensorOptions, 'step']);
@@ -229,7 +229,8 @@ export function arange(start: number, end?: number, options: TensorOptions & { r
 export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
   const dtype = dtypeOf('linspace', options, 'float32');
   checkInteger('linspace', 'count', count);
-  if (!Number.isFinite(start) || !Number.isFinite(end)) fail('linspace', 'ends must be finite', `${start} to ${end}`);
+  if (!Number.isFinite(start) || !Number.isFinite(end))
+    fail('linspace', 'ends must be finite', `${show(start)} to ${show(end)}`);
   const array = hostArray('linspace', written(dtype), count);
   for (let i = 0; i < count; i++) {
     // From both ends, so that the last value is `end` itself.

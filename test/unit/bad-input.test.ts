@@ -212,7 +212,7 @@ const options: Mistake[] = [
   [
     'an arange without numbers',
     () => arange(any('3')),
-    'arange: start, end and step must be finite and step not 0: 0, 3, 1',
+    'arange: start, end and step must be finite and step not 0: 0, "3", 1',
   ],
   [
     'an arange with step 0',
@@ -227,6 +227,7 @@ const options: Mistake[] = [
   ],
   ['a linspace of -1', () => linspace(0, 1, -1), 'linspace: count must be a whole number of 0 or more: -1'],
   ['a linspace of a fraction', () => linspace(0, 1, 2.5), 'linspace: count must be a whole number of 0 or more: 2.5'],
+  ['a linspace from a symbol', () => linspace(any(Symbol('s')), 1, 3), 'linspace: ends must be finite: Symbol(s) to 1'],
   ['a linspace to NaN', () => linspace(0, Number.NaN, 3), 'linspace: ends must be finite: 0 to NaN'],
   [
     'fractions in an int32 linspace',
