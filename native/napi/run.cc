@@ -9,8 +9,8 @@
 namespace athanor {
 namespace {
 
-// As many as the widest ops of models have: an LSTM's gradient takes nine tensors and makes five. More come in an
-// array, which only the optimizers' lists of parameters need.
+// Room with some to spare: lib/ passes up to four handles as arguments and more of them in one array, and the ops with the
+// most outputs, gradients of norms, make four.
 constexpr size_t kFewHandles = 14;
 
 constexpr int64_t kMostElements = int64_t{1} << 53;  // what lib/ can count
