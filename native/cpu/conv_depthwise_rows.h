@@ -13,8 +13,8 @@
 namespace athanor {
 namespace ATHANOR_ISA {
 
-/** Whether there are mask registers for the edges, and enough others for nine weights and nine vectors of the image. */
-#if defined(__AVX512F__)
+/** Whether loads can be masked, for the edges, at no cost. */
+#if defined(__AVX512F__) || defined(__AVX2__)
 constexpr bool kStripsOfRows = true;
 #else
 constexpr bool kStripsOfRows = false;
@@ -200,7 +200,10 @@ __attribute__((noinline)) void convolve_plane(T* to, int64_t to_row, const T* pl
                     r += c[2] * w[8];
                     T* const row = to + y * to_row + x;
                     __builtin_prefetch(row + band.ahead_of_grid, 1);
-                    store_n(row, p + (q + r), left);
+                    if (left == kLanes<T>)
+                      store(row, p + (q + r));
+                    else
+                      store_n(row, p + (q + r), left);
                   });
     }
   }

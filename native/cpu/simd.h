@@ -81,6 +81,12 @@ ATHANOR_ALWAYS_INLINE Vec<T> load_between(const T* p, int from, int to) {
     return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), p));
   else
     return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), p));
+#elif defined(__AVX2__)
+  const __m256i mask = _mm256_andnot_si256(first_lanes(p, from), first_lanes(p, to));
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm256_maskload_ps(p, mask));
+  else
+    return reinterpret_cast<Vec<T>>(_mm256_maskload_pd(p, mask));
 #else
   if (from == 0) return to == kLanes<T> ? load(p) : load_n(p, to);
   Vec<T> v = {};
