@@ -9,8 +9,8 @@
 namespace athanor {
 namespace {
 
-// Room with some to spare: lib/ passes up to four handles as arguments and more of them in one array, and the ops with the
-// most outputs, gradients of norms, make four.
+// Room with some to spare: lib/ passes up to four handles as arguments and more of them in one array, and the ops with
+// the most outputs, gradients of norms, make four.
 constexpr size_t kFewHandles = 14;
 
 constexpr int64_t kMostElements = int64_t{1} << 53;  // what lib/ can count
