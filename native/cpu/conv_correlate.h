@@ -7,7 +7,6 @@
 // units: 2 M N K FLOPs, the copies cost 1 / M of that per horizontal shift.
 #pragma once
 #include "cpu/conv_bands.h"
-#include "cpu/conv_finish.h"
 #include "cpu/gemm.h"
 #include "cpu/interleave.h"
 

@@ -55,16 +55,16 @@ void turn_planes(T* to, int64_t width, int64_t pitch, const T* from, int64_t pla
           for (int i = 0; i < lanes; ++i)
             square[i] = i < have ? load_second_n(planes + i * plane + 2 * p, along) : Vec<T>{};
           transpose<T>(square);
-        } else {
-          T apart[lanes * lanes];
-          const bool neighbours = w == 1;
-          if (!neighbours)
-            for (int i = 0; i < have; ++i)
-              for (int j = 0; j < along; ++j) apart[i * lanes + j] = planes[i * plane + (p + j) * w];
-          const T* const base = neighbours ? planes + p : apart;
-          const int64_t step = neighbours ? plane : lanes;
+        } else if (w == 1) {
 #pragma GCC unroll 16
-          for (int i = 0; i < lanes; ++i) square[i] = i < have ? load_n(base + i * step, along) : Vec<T>{};
+          for (int i = 0; i < lanes; ++i) square[i] = i < have ? load_n(planes + i * plane + p, along) : Vec<T>{};
+          transpose<T>(square);
+        } else {
+          T apart[lanes * lanes] = {};
+          for (int i = 0; i < have; ++i)
+            for (int j = 0; j < along; ++j) apart[i * lanes + j] = planes[i * plane + (p + j) * w];
+#pragma GCC unroll 16
+          for (int i = 0; i < lanes; ++i) square[i] = load(apart + i * lanes);
           transpose<T>(square);
         }
         if (along == lanes && column + lanes <= columns) {

@@ -77,6 +77,13 @@ const settings: Setting[] = [
     ],
   ),
   [[2, 3, 9, 8], [40, 3, 5, 3], { stride: [2, 2], padding: [2, 1, 2, 1] }], // few channels to many
+  // Strides over rows of several vectors; kernels that leave rows and columns unread; rows that are finished in pairs.
+  [[2, 17, 5, 71], [18, 17, 3, 3], { stride: [2, 2], padding: [1, 1, 1, 1] }],
+  [[1, 17, 5, 70], [18, 17, 1, 1], { stride: [2, 2] }],
+  [[2, 18, 7, 20], [17, 18, 1, 2], { stride: [3, 2], dilation: [1, 2], padding: [0, 2, 0, 0] }],
+  [[2, 2, 9, 67], [20, 2, 3, 4], { stride: [2, 2], padding: [1, 1, 1, 1] }],
+  [[1, 3, 11, 10], [17, 3, 5, 5], { stride: [3, 4], padding: [2, 1, 2, 1] }],
+  [[1, 17, 9, 8], [18, 17, 3, 3], { padding: [1, 1, 1, 1] }],
 ];
 
 const sweepOf = (s?: Partial<Sweep>): Sweep => ({ ...plain, ...s });
