@@ -6,6 +6,7 @@
 // of the results, or, with places, which double what is moved and compared, by the comparisons.
 #pragma once
 #include "cpu/dense.h"
+#include "cpu/interleave.h"
 #include "cpu/pool_windows.h"
 #include "cpu/streaming.h"
 
@@ -93,15 +94,7 @@ __attribute__((noinline)) void max_of_columns(const T* from, int64_t first, int6
 template <class T>
 ATHANOR_ALWAYS_INLINE Vec<T> load_apart(const T* from, int64_t step, int n) {
   if (step == 1) return load(from);
-#if defined(__GNUC__) && !defined(__clang__)
-  if (step == 2) {
-    typedef decltype(Vec<T>{} < Vec<T>{}) Index;
-    Index even;
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes<T>; ++i) even[i] = 2 * i;
-    return __builtin_shuffle(load(from), load(from + kLanes<T>), even);
-  }
-#endif
+  if (step == 2) return even_lanes<T>(load(from), load(from + kLanes<T>));
   return load_stepped(from, step, n);
 }
 
