@@ -29,6 +29,7 @@ function git(...args: readonly string[]): string {
 }
 
 function commit(): string {
+  if (process.env.ATHANOR_COMMIT) return process.env.ATHANOR_COMMIT.slice(0, 12); // of a copy without its history
   const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
   return `${git('rev-parse', 'HEAD').slice(0, 12) || 'unknown'}${changed ? '+' : ''}`;
 }
@@ -42,11 +43,21 @@ function chosen({ only, match, quick: short }: BenchOptions) {
   };
 }
 
+/** The rows that no case ran. */
+function uncovered(results: readonly Result[]): string[] {
+  const ran = new Set(results.flatMap((r) => r.rows));
+  return rowNames().filter((name) => !ran.has(name));
+}
+
 function printEntries(entries: readonly PeerEntry[]): void {
   for (const { name, version, reason, install } of entries) {
     console.log(version === undefined ? `${name}: absent (${reason}); ${install}` : `${name} ${version}`);
   }
 }
+
+/** Seconds between two writes of a report that grows: a run that is killed loses no more. */
+const writtenEvery = 10;
+let kept = false; // something was written
 
 async function bench(options: BenchOptions, folder: string): Promise<Report> {
   const began = performance.now();
@@ -70,20 +81,8 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
   const setting = { machine, peers, effort: options.quick ? quick : thorough, quick: options.quick, precision, folder };
   const list = chosen(options);
   const results: Result[] = [];
-  let group = '';
-  const take = (result: Result) => {
-    if (result.group !== group) console.log(`\n${result.group}`);
-    group = result.group;
-    results.push(result);
-    console.log(resultLine(result));
-  };
-  for (const c of list.cases) take(await runCase(c, setting));
-  for (const job of list.jobs) take(await runJob(job, setting));
-  for (const { process } of peers) process.stop();
-
-  const ran = new Set(results.flatMap((r) => r.rows));
   const everything = options.only.length === 0 && options.match === undefined;
-  return {
+  const reportOf = (whole: boolean): Report => ({
     format: 'athanor benchmark',
     version: formatVersion,
     date: new Date().toISOString(),
@@ -102,9 +101,26 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
     busy,
     peers: entries,
     results,
-    uncovered: everything ? rowNames().filter((name) => !ran.has(name)) : [],
+    uncovered: whole && everything ? uncovered(results) : [],
     seconds: (performance.now() - began) / 1e3,
+  });
+
+  let group = '';
+  let written = performance.now();
+  const take = (result: Result) => {
+    if (result.group !== group) console.log(`\n${result.group}`);
+    group = result.group;
+    results.push(result);
+    console.log(resultLine(result));
+    if (options.json === undefined || performance.now() - written < writtenEvery * 1e3) return;
+    writeWhole(options.json, formatReport(reportOf(false)));
+    kept = true;
+    written = performance.now();
   };
+  for (const c of list.cases) take(await runCase(c, setting));
+  for (const job of list.jobs) take(await runJob(job, setting));
+  for (const { process } of peers) process.stop();
+  return reportOf(true);
 }
 
 async function write(options: BenchOptions, report: Report): Promise<void> {
@@ -114,12 +130,12 @@ async function write(options: BenchOptions, report: Report): Promise<void> {
   if (html !== undefined) writeWhole(html, await htmlPage(report));
 }
 
-/** Ends on a signal: no peer and no file is left behind. */
-function endOn(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', number: number, folder: string): void {
+/** Ends on a signal: no peer and no temporary file is left behind. */
+function endOn(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', number: number, folder: string, json?: string): void {
   process.on(signal, () => {
     killPeers();
     fs.rmSync(folder, { recursive: true, force: true });
-    console.error(`\n${signal}: ended; nothing was written`);
+    console.error(`\n${signal}: ended; ${kept ? `${json} has what was measured` : 'nothing was written'}`);
     process.exit(128 + number);
   });
 }
@@ -135,9 +151,9 @@ async function main(): Promise<void> {
   if (some.length + others.length === 0) throw new Error('no case has such a group and name; --list shows them');
   for (const file of [options.json, options.svg, options.html]) if (file !== undefined) checkWritable(file);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'athanor-bench-'));
-  endOn('SIGINT', 2, folder);
-  endOn('SIGTERM', 15, folder);
-  endOn('SIGHUP', 1, folder);
+  endOn('SIGINT', 2, folder, options.json);
+  endOn('SIGTERM', 15, folder, options.json);
+  endOn('SIGHUP', 1, folder, options.json);
   try {
     const report = await bench(options, folder);
     await write(options, report);

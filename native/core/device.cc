@@ -3,7 +3,10 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <shared_mutex>
 
 #include "core/error.h"
 #include "core/storage.h"
@@ -30,7 +33,9 @@ DeviceAllocator::Source source_of(Device* device) {
   return {device,
           [](void* context, size_t bytes) {
             auto* self = static_cast<Device*>(context);
-            return self->module().allocate(self->ordinal(), bytes);
+            void* data = nullptr;
+            self->check(self->module().allocate(self->ordinal(), bytes, &data), "taking memory");
+            return data;
           },
           [](void* context, void* data) noexcept {
             auto* self = static_cast<Device*>(context);
@@ -43,6 +48,22 @@ DeviceProperties properties_of(const DeviceModule& module, int ordinal) {
   const int code = module.properties(ordinal, &out);
   if (code != 0) throw Error(format("%s:%d: %s", module.kind, ordinal, module.describe(code)));
   return out;
+}
+
+// ---- the end of the process. exit() runs the handlers of the module's runtime while threads of streams still work,
+// since process.exit() waits for none of them. A call in the midst of that may do anything, so a handler of our own
+// waits for those that are under way, within reason, and lets no other begin. Handlers run last in, first out: this one
+// is added when a device has been opened, behind those of its runtime.
+
+std::shared_timed_mutex& use_of_module() {
+  static auto* instance = new std::shared_timed_mutex;
+  return *instance;
+}
+
+void last_use_at_exit() {
+  static constexpr std::chrono::seconds most{10};  // a kernel that never ends must not keep the process
+  static const int added = std::atexit([] { static_cast<void>(use_of_module().try_lock_for(most)); });
+  static_cast<void>(added);
 }
 
 void open(Loaded& all, const std::string& file) {
@@ -86,6 +107,9 @@ std::atomic<Float32Precision> precision{Float32Precision::exact};
 void set_float32_precision(Float32Precision p) { precision.store(p, std::memory_order_relaxed); }
 Float32Precision float32_precision() { return precision.load(std::memory_order_relaxed); }
 
+ModuleInUse::ModuleInUse() { use_of_module().lock_shared(); }
+ModuleInUse::~ModuleInUse() { use_of_module().unlock_shared(); }
+
 int device_count() { return loaded().count.load(std::memory_order_acquire); }
 Device& device_at(int index) { return *loaded().devices[static_cast<size_t>(index - 1)]; }
 Table& device_table() {
@@ -100,13 +124,22 @@ Device::Device(const DeviceModule& module, int ordinal)
       properties_(properties_of(module, ordinal)),
       allocator_(name_, source_of(this), properties_.memory_bytes),
       staging_({module.allocate_host, module.release_host, ordinal, module.passed, module.await_event}) {
-  check(module_.open_queue(ordinal_, &queue_), "opening a queue");
-  report_ = static_cast<DeviceReport*>(module_.allocate_host(sizeof(DeviceReport)));
-  if (report_ == nullptr) throw OutOfMemory("out of pinned host memory");
-  std::memset(report_, 0, sizeof *report_);
   Table& ops = Table::instance();
   for (int op = 0; op < ops.size(); ++op)
     takes_literals_.push_back(module_.takes_literals(ops.entry(op).name) != 0 ? 1 : 0);
+}
+
+void Device::open() const {
+  std::call_once(opened_, [this] {
+    void* queue = nullptr;
+    check(module_.open_queue(ordinal_, &queue), "opening the device");
+    auto* report = static_cast<DeviceReport*>(module_.allocate_host(ordinal_, sizeof(DeviceReport)));
+    if (report == nullptr) throw OutOfMemory("out of pinned host memory");
+    std::memset(report, 0, sizeof *report);
+    queue_ = queue;
+    report_ = report;
+    last_use_at_exit();
+  });
 }
 
 void Device::check(int code, const char* what) const {
@@ -116,7 +149,7 @@ void Device::check(int code, const char* what) const {
 std::vector<double> Device::measure(const std::string& what, int64_t bytes, double seconds, int windows) const {
   std::vector<double> rates(static_cast<size_t>(windows));
   const DeviceRoof request{what.c_str(), bytes, seconds, windows, rates.data()};
-  check(module_.measure_roof(queue_, &request), "measuring a roof");
+  check(module_.measure_roof(queue(), &request), "measuring a roof");
   return rates;
 }
 
@@ -146,8 +179,8 @@ void Device::copy_in(void* to, const void* from_host, size_t bytes) {
     void* block = staging_.take();
     void* event = nullptr;
     std::memcpy(block, static_cast<const char*>(from_host) + at, n);
-    int code = module_.copy_in(queue_, static_cast<char*>(to) + at, block, n);
-    if (code == 0) code = module_.record(queue_, &event);
+    int code = module_.copy_in(queue(), static_cast<char*>(to) + at, block, n);
+    if (code == 0) code = module_.record(queue(), &event);
     if (code != 0) {
       staging_.give(block);
       check(code, "copying to the device");
@@ -162,9 +195,9 @@ void Device::copy_out(void* to_host, const void* from, size_t bytes) {
   Staged blocks[2] = {Staged(staging_), Staged(staging_)};
   void* copied[2] = {nullptr, nullptr};
   const auto start = [&](size_t at, int turn) {
-    check(module_.copy_out(queue_, blocks[turn].data, static_cast<const char*>(from) + at, piece_at(bytes, at)),
+    check(module_.copy_out(queue(), blocks[turn].data, static_cast<const char*>(from) + at, piece_at(bytes, at)),
           "copying from the device");
-    check(module_.record(queue_, &copied[turn]), "copying from the device");
+    check(module_.record(queue(), &copied[turn]), "copying from the device");
   };
   start(0, 0);
   int turn = 0;
@@ -176,6 +209,7 @@ void Device::copy_out(void* to_host, const void* from, size_t bytes) {
 }
 
 bool Device::take_complaint(Complaint* out) {
+  open();
   if (__atomic_load_n(&report_->ready, __ATOMIC_ACQUIRE) == 0) return false;
   std::lock_guard<std::mutex> lock(report_mutex_);
   if (__atomic_load_n(&report_->ready, __ATOMIC_ACQUIRE) == 0) return false;

@@ -31,12 +31,19 @@ class Device {
   const DeviceProperties& properties() const { return properties_; }
   const DeviceModule& module() const { return module_; }
   int ordinal() const { return ordinal_; }
-  void* queue() const { return queue_; }
+  /** Opened when it is first asked for, since that takes the device's memory and a part of a second. Throws Error. */
+  void* queue() const {
+    open();
+    return queue_;
+  }
   /** Whether an op's kernels read numbers that the call carries by themselves. */
   bool takes_literals(int op) const { return takes_literals_[static_cast<size_t>(op)] != 0; }
   DeviceAllocator& allocator() { return allocator_; }
   StagingPool& staging() { return staging_; }
-  DeviceReport* report() const { return report_; }
+  DeviceReport* report() const {
+    open();
+    return report_;
+  }
 
   /** Throws unless the code of a module's function is 0; `what` was attempted. */
   void check(int code, const char* what) const;
@@ -48,19 +55,22 @@ class Device {
   bool take_complaint(Complaint* out);
   /** `windows` figures of FLOPs or bytes a second of the device. Throws Error for what it cannot measure. */
   std::vector<double> measure(const std::string& what, int64_t bytes, double seconds, int windows) const;
-  void synchronize() const { check(module_.synchronize(queue_), "waiting for the device"); }
+  void synchronize() const { check(module_.synchronize(queue()), "waiting for the device"); }
 
  private:
   const DeviceModule& module_;
   const int ordinal_;
   const std::string name_;
   DeviceProperties properties_{};
-  void* queue_ = nullptr;
+  mutable std::once_flag opened_;
+  mutable void* queue_ = nullptr;
+  mutable DeviceReport* report_ = nullptr;
   DeviceAllocator allocator_;
   StagingPool staging_;
   std::vector<char> takes_literals_;  // by op
-  DeviceReport* report_ = nullptr;
   std::mutex report_mutex_;
+
+  void open() const;
 };
 
 /** Opens the module in a file, once for the process. Returns why there is no device, empty if there is one. */
@@ -68,6 +78,17 @@ std::string open_device_module(const std::string& file);
 /** A setting of the process. */
 void set_float32_precision(Float32Precision precision);
 Float32Precision float32_precision();
+
+/**
+ * Held while a module is called from a thread that the end of the process does not wait for. Once the process is ending
+ * nobody gets it any more: the module's runtime takes itself apart then.
+ */
+class ModuleInUse {
+ public:
+  ModuleInUse();
+  ~ModuleInUse();
+  ModuleInUse(const ModuleInUse&) = delete;
+};
 
 /** The CPU and what the module has brought. */
 int device_count();

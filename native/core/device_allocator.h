@@ -20,7 +20,7 @@ class DeviceAllocator {
  public:
   struct Source {
     void* context;
-    void* (*allocate)(void* context, size_t bytes);       // null: there is no more
+    void* (*allocate)(void* context, size_t bytes);       // null: there is no more; throws where nothing can be had
     void (*release)(void* context, void* data) noexcept;  // must wait for all work that may use it
   };
 

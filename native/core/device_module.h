@@ -8,7 +8,7 @@
 namespace athanor {
 
 /** Rises whenever this file, view.h or the meaning of a kernel's call changes: a module of another build is refused. */
-constexpr uint32_t kDeviceAbi = 2;
+constexpr uint32_t kDeviceAbi = 3;
 
 struct DeviceProperties {
   char name[256];
@@ -79,12 +79,13 @@ struct DeviceModule {
   const char* (*describe)(int code);
 
   // ---- memory
-  void* (*allocate)(int device, size_t bytes);  // null: there is no more
-  void (*release)(int device, void* data);      // waits until nothing on the device uses it
-  void* (*allocate_host)(size_t bytes);         // memory that the device can copy from and to by itself
+  int (*allocate)(int device, size_t bytes, void** data);  // 0 and null: there is no more
+  void (*release)(int device, void* data);                 // waits until nothing on the device uses it
+  void* (*allocate_host)(int device, size_t bytes);        // memory that the device can copy from and to by itself
   void (*release_host)(void* data);
 
   // ---- queues
+  /** The first call for a device; fails where the module has no code for it. */
   int (*open_queue)(int device, void** queue);
   int (*copy_in)(void* queue, void* to, const void* from_host, size_t bytes);
   int (*copy_out)(void* queue, void* to_host, const void* from, size_t bytes);

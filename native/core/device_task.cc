@@ -125,6 +125,7 @@ void run_transfer(Task& task) {
 }  // namespace
 
 void run_on_device(Task& task) {
+  const ModuleInUse use;
   if (task.op == kTransfer) return run_transfer(task);
   Device& device = device_at(task.device);
   if (task.times != nullptr) {
@@ -204,6 +205,7 @@ struct DeviceReads::State {
   }
 
   static void finish(const Pending& p) {
+    const ModuleInUse use;
     Device& device = device_at(p.storage->device);
     std::shared_ptr<const Failure> failure;
     try {
@@ -223,6 +225,7 @@ DeviceReads::DeviceReads() : state_(new State) {}
 DeviceReads::~DeviceReads() { close(); }
 
 void DeviceReads::begin(const ReadRequest& read, Stream::OnRead on_read) {
+  const ModuleInUse use;
   Storage& storage = *read.storage;
   if (storage.failure) return on_read(read.reader, read.id, storage.failure);
   Device& device = device_at(storage.device);

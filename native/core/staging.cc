@@ -33,7 +33,7 @@ void* StagingPool::take() {
   ++made_;
   free_.reserve(made_);  // so that give() never allocates
   lock.unlock();
-  void* block = driver_.allocate(kBytes);
+  void* block = driver_.allocate(driver_.device, kBytes);
   if (block != nullptr) return block;
   lock.lock();
   --made_;

@@ -17,7 +17,7 @@ class StagingPool {
   static constexpr size_t kMost = 16;
 
   struct Driver {
-    void* (*allocate)(size_t bytes);
+    void* (*allocate)(int device, size_t bytes);
     void (*release)(void* block);
     int device;
     int (*passed)(int device, void* event);       // whether the device got to the mark, which is then freed

@@ -39,7 +39,7 @@ void copy_bytes(const Call& c) {
   DeviceContext& ctx = context_of(c);
   const cudaError_t error =
       cudaMemcpyAsync(c.out[0].data, c.in[0].data, bytes, cudaMemcpyDeviceToDevice, stream_of(ctx));
-  if (error != cudaSuccess) ctx.fail(&ctx, "the copy could not be started: %s", cudaGetErrorString(error));
+  if (error != cudaSuccess) ctx.fail(&ctx, "the copy could not be started: %s", explain(error));
 }
 
 /** Copies a view of any layout into another of the same dtype. */

@@ -72,7 +72,7 @@ inline void leave_empty(const Call& c) {
   const size_t bytes = static_cast<size_t>(numel(c.out[0])) * item_size(c.out[0].dtype);
   if (bytes == 0) return;
   const cudaError_t error = cudaMemsetAsync(c.out[0].data, 0, bytes, stream_of(ctx));
-  if (error != cudaSuccess) ctx.fail(&ctx, "memory could not be cleared: %s", cudaGetErrorString(error));
+  if (error != cudaSuccess) ctx.fail(&ctx, "memory could not be cleared: %s", explain(error));
 }
 
 }  // namespace cuda

@@ -146,6 +146,10 @@ void run_elementwise(const Call& c, const M& map) {
   // Indices of 31 bits divide quickly; larger walks are cut along their first dimension.
   constexpr int64_t most = int64_t{1} << 31;
   const int64_t inner = n / w.shape[0], slice = max_of<int64_t>(1, (most - 1) / inner);
+  if (inner >= most) {
+    c.ctx->fail(c.ctx, "2^31 elements or more behind the first dimension of a call that is not dense");
+    return;
+  }
   StridedWalk<N> walk;
   walk.ndim = w.ndim;
   for (int d = 0; d < w.ndim; ++d) {

@@ -17,8 +17,9 @@ enum class Arithmetic {
 };
 
 enum class GemmFamily {
-  simt,  // multiply-adds of the ordinary units, any type
-  sm80,  // tensor cores by mma.sync, sums in float32
+  skinny,  // a matrix times a few vectors, any type
+  simt,    // multiply-adds of the ordinary units, any type
+  sm80,    // tensor cores by mma.sync, sums in float32
   // The place of sm90 (TMA, wgmma) is before sm80, for what it can describe.
 };
 
@@ -64,6 +65,26 @@ ATHANOR_HOST_INLINE const TileChoice* tiles_of(Arithmetic arithmetic, int* count
 
 /** A tensor core's product is 16 x 8: less than a tile of it wastes most of them. */
 ATHANOR_HOST_INLINE bool fills_tensor_cores(int64_t m, int64_t n) { return m >= 16 && n >= 16; }
+
+constexpr int64_t kMostFew = 16;      // lines of the short side: more fill a tile to a quarter
+constexpr int64_t kSkinnyBlock = 32;  // lines of the long side that a block has
+
+/** A product that is bound by reading one of its factors, because the other has so few lines. */
+ATHANOR_HOST_INLINE bool is_skinny(int64_t m, int64_t n) { return min_of(m, n) <= kMostFew; }
+
+/** The parts of a skinny product's depth: as many as make four blocks a multiprocessor, which are all of its warps. */
+ATHANOR_HOST_INLINE GemmPlan choose_skinny(const GemmShape& s) {
+  constexpr int64_t shortest_part = 512, unit = 64, most_sums = 1 << 26;
+  const int64_t blocks = max_of<int64_t>(1, ceil_div(max_of(s.m, s.n), kSkinnyBlock) * s.count);
+  const int64_t numbers = max_of<int64_t>(1, s.m * s.n * s.count);
+  int64_t parts = min_of(4 * static_cast<int64_t>(s.multiprocessors) / blocks, s.k / shortest_part);
+  parts = max_of<int64_t>(1, min_of(parts, most_sums / numbers));
+  const int64_t depth = max_of<int64_t>(unit, ceil_div(ceil_div(s.k, parts), unit) * unit);
+  const bool by_rows = s.m > s.n;
+  return {GemmFamily::skinny, by_rows ? static_cast<int>(kSkinnyBlock) : static_cast<int>(kMostFew),
+          by_rows ? static_cast<int>(kMostFew) : static_cast<int>(kSkinnyBlock),
+          static_cast<int>(max_of<int64_t>(1, ceil_div(s.k, depth))), depth};
+}
 
 ATHANOR_HOST_INLINE GemmPlan choose_gemm(const GemmShape& s) {
   constexpr double block_clocks = 1500;   // until the first slices have arrived, and to write a tile

@@ -172,7 +172,6 @@ void run_gemm_sm80(const Call& c, const GemmPlan& plan, const Work<float>& work,
   }
   const auto kernel = gemm_sm80<Tile, A, B, R>;
   constexpr size_t bytes = sizeof(MmaRing<typename A::Number, Tile>);
-  allow_dynamic_shared(kernel, static_cast<int>(bytes));
   launch(c, kernel, grid_of(plan, work), dim3(kMmaThreads), bytes, work, a, b, out);
   add_parts(c, work, out);
 }

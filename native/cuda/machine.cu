@@ -51,8 +51,8 @@ struct Found {
 };
 
 const Found& found() {
-  static const Found instance;
-  return instance;
+  static const auto* instance = new Found;  // threads may ask while the process ends
+  return *instance;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "cuda/families.h"
 #include "cuda/gemm_simt.h"
 #include "cuda/matmul_mma.h"
+#include "cuda/matmul_skinny.h"
 
 namespace athanor {
 namespace cuda {
@@ -74,9 +75,19 @@ void run_sm80(const Call& c) {
   run_mma(c, Of(c));
 }
 
-#define ATHANOR_PRODUCT_KERNELS(of)                                             \
-  {                                                                             \
-    {"sm80", fits_sm80<of>, run_sm80<of>}, { "simt", nullptr, run_general<of> } \
+template <Products (*Of)(const Call&)>
+bool fits_few(const Call& c) {
+  return fits_skinny(Of(c));
+}
+
+template <Products (*Of)(const Call&)>
+void run_few(const Call& c) {
+  run_skinny(c, Of(c));
+}
+
+#define ATHANOR_PRODUCT_KERNELS(of)                                                                                    \
+  {                                                                                                                    \
+    {"sm80", fits_sm80<of>, run_sm80<of>}, {"skinny", fits_few<of>, run_few<of>}, { "simt", nullptr, run_general<of> } \
   }
 
 const Kernel kernels_matmul[] = ATHANOR_PRODUCT_KERNELS(products_of_matmul);

@@ -128,6 +128,10 @@ struct Steps {
   template <int S, int All, class Rule>
   void run_strided(const Walk<All>& w, const Rule& rule) const {
     StridedStep<T, S> job;
+    if (w.elements() >= int64_t{1} << 31) {
+      call.ctx->fail(call.ctx, "2^31 elements or more in one parameter that is not dense");
+      return;
+    }
     job.ndim = w.ndim;
     job.elements = static_cast<uint32_t>(w.elements());
     for (int d = 0; d < w.ndim; ++d) {

@@ -45,6 +45,10 @@ struct FromBlocks {
 template <class T, int Numbers, class Make>
 void fill_random(const Call& c, const Make& make) {
   const int64_t n = numel(c.out[0]);
+  if (n >= int64_t{1} << 31) {
+    c.ctx->fail(c.ctx, "2^31 elements or more in one call");
+    return;
+  }
   const FromBlocks<T, Numbers, Make> body{random_stream(c), c.out[0].as<T>(), Locator(c.out[0]),
                                           static_cast<uint32_t>(n), make};
   for_each_number(c, (n + Numbers - 1) / Numbers, body);
@@ -171,7 +175,7 @@ void run_permutation(const Call& c) {
   DeviceContext& ctx = context_of(c);
   int32_t *const drawn = scratch_array<int32_t>(c, 3 * n), *const next = drawn + n, *const last = next + n;
   const cudaError_t error = cudaMemsetAsync(last, 0xff, static_cast<size_t>(n) * sizeof *last, stream_of(ctx));
-  if (error != cudaSuccess) return ctx.fail(&ctx, "memory could not be cleared: %s", cudaGetErrorString(error));
+  if (error != cudaSuccess) return ctx.fail(&ctx, "memory could not be cleared: %s", explain(error));
   for_each_number(c, n, Draw{random_stream(c), drawn, next, last});
   for_each_number(
       c, n, Find{drawn, next, last, static_cast<int32_t>(n), out.as<int32_t>(), out.ndim == 0 ? 0 : out.strides[0]});

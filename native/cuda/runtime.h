@@ -24,9 +24,18 @@ inline DeviceContext& context_of(const Call& c) { return *static_cast<DeviceCont
 /** The stream of the call's queue; its device becomes the calling thread's. */
 cudaStream_t stream_of(const DeviceContext& ctx);
 
+/** What an error means for the caller; the text lasts until the thread asks again. */
+const char* explain(cudaError_t error);
+
+/** Shared memory that a block may have without asking for more. */
+constexpr size_t kUsualShared = 48 << 10;
+
 /** Starts a kernel on a stream of the thread's device. */
 template <class... P, class... A>
 cudaError_t start(cudaStream_t stream, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... args) {
+  // Asked for with each launch: what was granted holds for one device, and costs less than remembering for which.
+  if (shared > kUsualShared)
+    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
 #ifdef __CUDACC__
   kernel<<<grid, block, shared, stream>>>(static_cast<P>(args)...);
 #else
@@ -40,15 +49,7 @@ template <class... P, class... A>
 void launch(const Call& c, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, A... args) {
   DeviceContext& ctx = context_of(c);
   const cudaError_t error = start(stream_of(ctx), kernel, grid, block, shared, args...);
-  if (error != cudaSuccess) ctx.fail(&ctx, "the kernel could not be started: %s", cudaGetErrorString(error));
-}
-
-/** Lets a kernel have this much shared memory whose size the launch decides: more than 48 KiB must be asked for. */
-template <class K>
-void allow_dynamic_shared([[maybe_unused]] K kernel, [[maybe_unused]] int bytes) {
-#ifdef __CUDACC__
-  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-#endif
+  if (error != cudaSuccess) ctx.fail(&ctx, "the kernel could not be started: %s", explain(error));
 }
 
 /** Memory of the device for `count` elements that later work of the queue may use again. */

@@ -17,7 +17,7 @@ struct Marks {
   static StagingPool::Driver driver() {
     passed = 0;
     waits = 0;
-    return {[](size_t bytes) { return std::malloc(bytes); }, [](void* block) { std::free(block); }, 0,
+    return {[](int, size_t bytes) { return std::malloc(bytes); }, [](void* block) { std::free(block); }, 0,
             [](int, void* event) { return reinterpret_cast<uintptr_t>(event) <= passed ? 1 : 0; },
             [](int, void* event) {
               ++waits;

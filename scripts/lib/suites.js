@@ -20,7 +20,8 @@ function runNativeTests({ env = {}, out = 'build/cmake', part = '' } = {}) {
   return countsOf(result.stdout, result.status);
 }
 
-function runJest(args = [], { env = {} } = {}) {
+/** `timeout`: milliseconds after which it has failed. */
+function runJest(args = [], { env = {}, timeout } = {}) {
   const report = path.join(root, 'build', 'jest.json');
   fs.rmSync(report, { force: true });
   const jest = [packageFile('jest', 'bin/jest.js'), '--json', `--outputFile=${report}`, ...args];
@@ -28,6 +29,7 @@ function runJest(args = [], { env = {} } = {}) {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['inherit', 'ignore', 'inherit'], // the report for people is on stderr
+    timeout,
   });
   if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
   const found = JSON.parse(fs.readFileSync(report, 'utf8'));

@@ -31,7 +31,13 @@ test('the support table lists the rows that have kernels here', () => {
   );
 });
 
-for (const check of [forward, random, layoutsCheck, sizesCheck, special]) {
+// One of them, where a process each is wanted.
+const only = process.env.ATHANOR_TEST_CHECK;
+const checks = [forward, random, layoutsCheck, sizesCheck, special].filter(
+  ({ name }) => only === undefined || name === only,
+);
+
+for (const check of checks) {
   describe(check.name, () => {
     for (const [name, subject] of ready) {
       if (check.applies(subject)) test(name, () => check.run(subject, { seed }));

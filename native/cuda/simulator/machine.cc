@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "cuda/machine.h"
+#include "cuda/simulator/devices.h"
 
 namespace athanor {
 namespace cuda {
@@ -10,7 +11,7 @@ namespace cuda {
 int count_devices(char* reason, size_t room) {
   const char* text = std::getenv("ATHANOR_SIMULATED_REASON");
   std::snprintf(reason, room, "%s", text == nullptr ? "" : text);
-  return text == nullptr ? 2 : 0;
+  return text == nullptr ? simulator::kDevices : 0;
 }
 
 int device_properties(int, DeviceProperties* out) {
@@ -23,7 +24,7 @@ int device_properties(int, DeviceProperties* out) {
   return 0;
 }
 
-cudaError_t choose_device(int) { return cudaSuccess; }
+cudaError_t choose_device(int device) { return cudaSetDevice(device); }
 cudaError_t create_stream(cudaStream_t* out) { return cudaStreamCreate(out); }
 cudaError_t create_event(cudaEvent_t* out) { return cudaEventCreate(out); }
 

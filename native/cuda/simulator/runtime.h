@@ -1,5 +1,6 @@
 // The part of the CUDA runtime and language that this folder uses, for a compiler that knows neither. Work is done when
-// somebody waits for it, not when it is started: host code that lets go of something too early is found out.
+// somebody waits for it, not when it is started: host code that lets go of something too early is found out. Threads
+// have a current device, and what belongs to another one is refused, as is shared memory that was not asked for.
 #pragma once
 #include <math.h>
 
@@ -124,8 +125,24 @@ enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorCudartUnloading = 4,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorECCUncorrectable = 214,
+  cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchTimeout = 702,
+  cudaErrorHardwareStackError = 714,
+  cudaErrorIllegalInstruction = 715,
+  cudaErrorMisalignedAddress = 716,
+  cudaErrorInvalidAddressSpace = 717,
+  cudaErrorInvalidPc = 718,
   cudaErrorLaunchFailure = 719
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+struct cudaFuncAttributes {
+  int maxDynamicSharedSizeBytes;
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 
@@ -134,9 +151,14 @@ namespace simulator {
 struct Stream;
 struct Event;
 void enqueue(Stream* stream, std::function<void()> work);
+/** Whether a GPU would take the launch; else the thread's last error says why not. */
+bool admit(Stream* stream, const void* kernel, dim3 grid, dim3 block, size_t shared);
+cudaError_t get_attributes(cudaFuncAttributes* out, const void* kernel);
+cudaError_t set_attribute(const void* kernel, cudaFuncAttribute attribute, int value);
 
 template <class... P>
 void launch(Stream* stream, dim3 grid, dim3 block, size_t shared, void (*kernel)(P...), P... args) {
+  if (!admit(stream, reinterpret_cast<const void*>(kernel), grid, block, shared)) return;
   enqueue(stream, [=] {
     const auto call = [=] { kernel(args...); };
     run_grid(grid, block, shared, [](const void* f) { (*static_cast<decltype(&call)>(f))(); }, &call);
@@ -148,7 +170,18 @@ void launch(Stream* stream, dim3 grid, dim3 block, size_t shared, void (*kernel)
 using cudaStream_t = ::athanor::simulator::Stream*;
 using cudaEvent_t = ::athanor::simulator::Event*;
 
+template <class... P>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, void (*kernel)(P...)) {
+  return ::athanor::simulator::get_attributes(out, reinterpret_cast<const void*>(kernel));
+}
+template <class... P>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
+  return ::athanor::simulator::set_attribute(reinterpret_cast<const void*>(kernel), attribute, value);
+}
+
 cudaError_t cudaGetLastError();
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDeviceSynchronize();
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaMalloc(void** out, size_t bytes);
 cudaError_t cudaFree(void* data);
