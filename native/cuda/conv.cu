@@ -7,8 +7,8 @@
 // Forward, a row is a place of an output image, a column an output channel, and the depth runs over the input channels
 // and taps; the transpose is the same for each remainder of the output's places by the stride (conv.h); of the weight's
 // gradient the depth runs over all places. Here are the exact ones, by the loop of gemm_simt.h; conv_mma.cu has those
-// on tensor cores. 2 FLOPs for each product; a tile of 64 reads each number of an image 64 times less often than it is
-// used.
+// on tensor cores, conv_direct.cu those of groups with few channels. 2 FLOPs for each product; a tile of 64 reads each
+// number of an image 64 times less often than it is used.
 #include "cuda/conv.h"
 
 #include "cpu/dtypes.h"
@@ -201,13 +201,6 @@ void weight_gradient(const Call& c) {
 
 // ---- the lists
 
-/** body with the types of the sums and of what is stored. */
-template <class F>
-void with_stored_floats(const Call& c, const F& body) {
-  if (c.in[0].dtype == DType::bf16) return body(Tag<float>{}, Tag<BFloat16>{});
-  if (!with_floats(c.in[0].dtype, [&](auto tag) { body(tag, tag); })) refuse_dtype(c, c.in[0].dtype);
-}
-
 template <bool Transposed>
 void run_conv(const Call& c) {
   with_stored_floats(c, [&](auto sum, auto stored) {
@@ -229,10 +222,20 @@ void run_sm80(const Call& c) {
   conv_mma(c, Transposed);
 }
 
+template <bool Transposed>
+void run_direct(const Call& c) {
+  conv_direct(c, Transposed);
+}
+
 const Kernel kernels_conv2dPack[] = {{"empty", nullptr, leave_empty}};
-const Kernel kernels_conv2d[] = {{"sm80", fits_sm80<false>, run_sm80<false>}, {"simt", nullptr, run_conv<false>}};
-const Kernel kernels_convTranspose2d[] = {{"sm80", fits_sm80<true>, run_sm80<true>}, {"simt", nullptr, run_conv<true>}};
-const Kernel kernels_conv2dWeightGradient[] = {{"sm80", weight_gradient_fits_mma, weight_gradient_mma},
+const Kernel kernels_conv2d[] = {{"direct", conv_fits_direct, run_direct<false>},
+                                 {"sm80", fits_sm80<false>, run_sm80<false>},
+                                 {"simt", nullptr, run_conv<false>}};
+const Kernel kernels_convTranspose2d[] = {{"direct", conv_fits_direct, run_direct<true>},
+                                          {"sm80", fits_sm80<true>, run_sm80<true>},
+                                          {"simt", nullptr, run_conv<true>}};
+const Kernel kernels_conv2dWeightGradient[] = {{"direct", weight_gradient_fits_direct, weight_gradient_direct},
+                                               {"sm80", weight_gradient_fits_mma, weight_gradient_mma},
                                                {"simt", nullptr, run_weight_gradient}};
 
 }  // namespace

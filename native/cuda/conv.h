@@ -3,9 +3,11 @@
 // of stride s is s ordinary convolutions an axis, one for each remainder of the output's places, each with the taps
 // that meet it: none multiplies the zeros in between.
 #pragma once
+#include "cpu/dtypes.h"
 #include "cuda/conv_finish.h"
 #include "cuda/fast_divide.h"
 #include "cuda/gemm.h"
+#include "math/bfloat16.h"
 
 namespace athanor {
 namespace cuda {
@@ -198,11 +200,23 @@ ATHANOR_HOST_INLINE Arithmetic conv_arithmetic(const Call& c) {
   return c.in[0].dtype == DType::f32 && tf32 ? Arithmetic::tf32 : Arithmetic::wide;
 }
 
+/** body with the types of the sums and of what is stored. */
+template <class F>
+void with_stored_floats(const Call& c, const F& body) {
+  if (c.in[0].dtype == DType::bf16) return body(Tag<float>{}, Tag<BFloat16>{});
+  if (!with_floats(c.in[0].dtype, [&](auto tag) { body(tag, tag); })) refuse_dtype(c, c.in[0].dtype);
+}
+
 // On tensor cores: in conv_mma.cu.
 bool conv_fits_mma(const Call& c, bool transposed);
 bool weight_gradient_fits_mma(const Call& c);
 void conv_mma(const Call& c, bool transposed);
 void weight_gradient_mma(const Call& c);
+// Of groups with few channels: in conv_direct.cu.
+bool conv_fits_direct(const Call& c);
+bool weight_gradient_fits_direct(const Call& c);
+void conv_direct(const Call& c, bool transposed);
+void weight_gradient_direct(const Call& c);
 
 }  // namespace cuda
 }  // namespace athanor

@@ -2,15 +2,16 @@
 // and rmsNorm (the last axes), groupNorm ([N, G, channels of a group, places]), their gradients, batchNormEval by given
 // statistics, and moveRunning.
 //
-// What is normalised together is a set: a block walks it for its mean, for the squares of what deviates from that, and
-// to write it, mostly from the second-level cache; short sets are a warp's. A gradient walks it for two means, then
-// writes; of a channel the gradients of weight and bias are these means' sums. Of other sets they are folded over the
-// sets by rows of threads, a part of them a block, and the parts are added in their order. Sums are in float64. Reads
-// and writes item size bytes an element, twice that backward, for about 8 FLOPs: bound by bandwidth.
+// What is normalised together is a set (few channels of a batch norm are cut into parts: norm_split.h): a block walks
+// it for its mean, for the squares of what deviates from that, and to write it, mostly from the second-level cache;
+// short sets are a warp's. A gradient walks it for two means, then writes; of a channel the gradients of weight and
+// bias are these means' sums. Of other sets they are folded over the sets by rows of threads, a part of them a block,
+// and the parts are added in their order. Sums are in float64. Reads and writes item size bytes an element, twice that
+// backward, for about 8 FLOPs: bound by bandwidth.
 #include "cpu/dtypes.h"
 #include "cuda/dense.h"
 #include "cuda/families.h"
-#include "cuda/norm.h"
+#include "cuda/norm_split.h"
 
 namespace athanor {
 namespace cuda {
@@ -36,6 +37,10 @@ bool fits(const Call& c, const NormSets<K>& sets) {
   const bool fit = sets.size < most && (K == NormKind::channels || sets.sets < most) && sets.served() < most;
   if (!fit) c.ctx->fail(c.ctx, "2^31 or more elements have one mean or one weight");
   return fit;
+}
+
+int64_t parts_of(const Call& c, int64_t channels, int64_t size) {
+  return choose_norm_parts(channels, size, context_of(c).multiprocessors);
 }
 
 /** kernel<Threads> over all sets: a block each, or a warp where they are short. */
@@ -68,7 +73,11 @@ void forward(const Call& c, const NormSets<K>& sets, double eps, bool centred, b
                               out.dense.as<T>(),
                               means.dense.as<T>(),
                               variances.dense.as<T>()};
-  launch_sets(c, sets.sets, sets.size, norm_forward<T, K, kLineThreads>, norm_forward<T, K, kWarp>, job);
+  const int64_t parts = K == NormKind::channels ? parts_of(c, sets.sets, sets.size) : 1;
+  if constexpr (K == NormKind::channels)
+    if (parts > 1) launch_parts(c, sets.sets, sets.size, parts, job, sum_deviations<T>, normalise_parts<T>);
+  if (parts == 1)
+    launch_sets(c, sets.sets, sets.size, norm_forward<T, K, kLineThreads>, norm_forward<T, K, kWarp>, job);
   out.store(c);
   if (centred) means.store(c);
   variances.store(c);
@@ -116,7 +125,11 @@ void backward(const Call& c, const NormSets<K>& sets, double eps, bool centred, 
                                out.dense.as<T>(),
                                adds ? past.dense.as<T>() : nullptr,
                                K == NormKind::channels ? scratch_array<PairOfSums>(c, sets.sets) : nullptr};
-  launch_sets(c, sets.sets, sets.size, norm_backward<T, K, kLineThreads>, norm_backward<T, K, kWarp>, job);
+  const int64_t cut = K == NormKind::channels ? parts_of(c, sets.sets, sets.size) : 1;
+  if constexpr (K == NormKind::channels)
+    if (cut > 1) launch_parts(c, sets.sets, sets.size, cut, job, sum_gradients<T>, send_back_parts<T>);
+  if (cut == 1)
+    launch_sets(c, sets.sets, sets.size, norm_backward<T, K, kLineThreads>, norm_backward<T, K, kWarp>, job);
   out.store(c);
   if (adds) past.store(c);
   if (numel(c.out[1]) == 0) return;

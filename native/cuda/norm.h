@@ -125,6 +125,11 @@ struct PairOfSums {
   double weight, bias;
 };
 
+/** What a set's elements are normalised by. */
+struct Statistics {
+  double mean, root;
+};
+
 template <class T, NormKind K>
 struct NormBackward {
   NormSets<K> sets;
@@ -143,9 +148,11 @@ struct NormBackward {
     if (residual != nullptr) out += residual[at];
     return out <= 0 ? 0 : g_at;
   }
-  __device__ __forceinline__ double normal(int64_t at, int64_t set) const {
-    const double m = centred ? mean[set] : 0;
-    return (static_cast<double>(x[at]) - m) * reciprocal_root(variance[set], eps);
+  __device__ __forceinline__ Statistics statistics(int64_t set) const {
+    return {centred ? mean[set] : 0, reciprocal_root(variance[set], eps)};
+  }
+  __device__ __forceinline__ double normal(int64_t at, const Statistics& s) const {
+    return (static_cast<double>(x[at]) - s.mean) * s.root;
   }
 };
 
@@ -157,10 +164,11 @@ __global__ void __launch_bounds__(kLineThreads) norm_backward(NormBackward<T, K>
   if (set >= b.sets.sets) return;
   const uint32_t n = static_cast<uint32_t>(b.sets.size);
   constexpr bool channels = K == NormKind::channels;  // one weight serves all of a set
+  const Statistics own = b.statistics(set);
   double sum_h = 0, sum_hy = 0;
   for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = b.sets.at(set, i), p = b.sets.parameter(set, i);
-    const double y = b.normal(at, set), h = b.arriving(at, set, p) * (channels ? 1.0 : b.weight[p]);
+    const double y = b.normal(at, own), h = b.arriving(at, set, p) * (channels ? 1.0 : b.weight[p]);
     sum_h += h;
     sum_hy += h * y;
   }
@@ -169,11 +177,10 @@ __global__ void __launch_bounds__(kLineThreads) norm_backward(NormBackward<T, K>
   if (channels && group.t == 0) b.sums[set] = {sum_hy, sum_h};
   const double share = (channels ? b.weight[set] : 1.0) / static_cast<double>(n);
   const double mean_h = sum_h * share, mean_hy = sum_hy * share;
-  const double root = reciprocal_root(b.variance[set], b.eps);
   for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = b.sets.at(set, i), p = b.sets.parameter(set, i);
-    const double y = b.normal(at, set), g = b.arriving(at, set, p), h = g * b.weight[p];
-    b.gx[at] = static_cast<T>((h - mean_h - y * mean_hy) * root);
+    const double y = b.normal(at, own), g = b.arriving(at, set, p), h = g * b.weight[p];
+    b.gx[at] = static_cast<T>((h - mean_h - y * mean_hy) * own.root);
     if (b.gr != nullptr) b.gr[at] = static_cast<T>(g);
   }
 }
@@ -195,7 +202,7 @@ __global__ void __launch_bounds__(kLineThreads) sum_parameters(NormBackward<T, K
       uint32_t i;
       b.sets.served_by(p, q, &set, &i);
       const int64_t at = b.sets.at(set, i);
-      const double y = b.normal(at, set), g = b.arriving(at, set, p);
+      const double y = b.normal(at, b.statistics(set)), g = b.arriving(at, set, p);
       sum.weight += g * y;
       sum.bias += g;
     }

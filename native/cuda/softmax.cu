@@ -17,9 +17,11 @@ template <class T, int Threads>
 __device__ __forceinline__ void exponentials(const Group<Threads>& group, int64_t n, const T* x, int64_t step, T* max,
                                              double* sum) {
   T most = m::Limits<T>::low;
+#pragma unroll 4
   for (int64_t i = group.t; i < n; i += Threads) most = m::maximum(most, x[i * step]);
   most = static_cast<T>(group.all(static_cast<double>(most), Maximum{}));
   double total = 0;
+#pragma unroll 4
   for (int64_t i = group.t; i < n; i += Threads) total += static_cast<double>(m::exp(x[i * step] - most));
   *max = most;
   *sum = group.all(total, Add{});
@@ -33,6 +35,7 @@ struct Softmax {  // out = exp(x - max) / sum
     double sum;
     exponentials(group, n, in[0], steps[0], &max, &sum);
     const T scale = static_cast<T>(1 / sum);
+#pragma unroll 4
     for (int64_t i = group.t; i < n; i += Threads) out[i * out_step] = m::exp(in[0][i * steps[0]] - max) * scale;
   }
 };
@@ -45,6 +48,7 @@ struct LogSoftmax {  // out = x - max - log(sum of exp(x - max))
     double sum;
     exponentials(group, n, in[0], steps[0], &max, &sum);
     const T log = static_cast<T>(m::log(sum));
+#pragma unroll 4
     for (int64_t i = group.t; i < n; i += Threads) out[i * out_step] = in[0][i * steps[0]] - max - log;
   }
 };
@@ -55,8 +59,10 @@ struct SoftmaxGrad {  // gx = out (g - sum(g out))
                               const int64_t* steps) {
     const T *g = in[0], *out = in[1];
     double dot = 0;
+#pragma unroll 4
     for (int64_t i = group.t; i < n; i += Threads) dot += static_cast<double>(g[i * steps[0]]) * out[i * steps[1]];
     dot = group.all(dot, Add{});
+#pragma unroll 4
     for (int64_t i = group.t; i < n; i += Threads)
       gx[i * gx_step] = static_cast<T>(out[i * steps[1]] * (g[i * steps[0]] - dot));
   }
@@ -68,8 +74,10 @@ struct LogSoftmaxGrad {  // gx = g - exp(out) sum(g)
                               const int64_t* steps) {
     const T *g = in[0], *out = in[1];
     double sum = 0;
+#pragma unroll 4
     for (int64_t i = group.t; i < n; i += Threads) sum += static_cast<double>(g[i * steps[0]]);
     sum = group.all(sum, Add{});
+#pragma unroll 4
     for (int64_t i = group.t; i < n; i += Threads)
       gx[i * gx_step] = static_cast<T>(g[i * steps[0]] - static_cast<double>(m::exp(out[i * steps[1]])) * sum);
   }

@@ -24,7 +24,7 @@ inline const OpKernels& cuda_kernels(const OpKernels* family, const char* op) {
 
 class CudaContext : public DeviceContext {
  public:
-  CudaContext() {
+  explicit CudaContext(int on = 0) {
     Context::blas = nullptr;
     Context::threads = 1;
     Context::parallel = nullptr;
@@ -35,13 +35,13 @@ class CudaContext : public DeviceContext {
       std::memset(blocks.back().get(), 0xff, bytes);
       return blocks.back().get();
     };
-    athanor_device_module()->open_queue(0, &queue);
+    athanor_device_module()->open_queue(on, &queue);
     static auto& queues = *new std::vector<void*>;  // a module closes none: here they stay in reach, at exit too
     queues.push_back(queue);
     report = &report_;
     op = 0;
     sequence = 1;
-    device = 0;
+    device = on;
     multiprocessors = 4;
     float32_precision = Float32Precision::exact;
   }

@@ -5,10 +5,12 @@
 #define ATHANOR_FAULT_LINES
 #define ATHANOR_FAULT_NORM
 #define ATHANOR_FAULT_SCAN
+#define ATHANOR_FAULT_SKINNY
 #include <algorithm>
 #include <numeric>
 
 #include "cuda/fold.h"
+#include "cuda/gemm_skinny.h"
 #include "cuda/norm.h"
 #include "cuda/scan.h"
 #include "test/cuda_calls.h"
@@ -64,6 +66,41 @@ int wrong_folds(unsigned mask) {
           for (size_t i = 0; i < (rows ? 1100u : 40u); ++i) sum += x.data[rows ? o * 1100 + i : i * 1100 + o];
           is_near(out.data[o], sum);
         }
+      });
+}
+
+// ---- products with a short side
+
+/** Four rows of 100 times 40 columns, whose numbers lie along the depth (dots) or side by side. */
+int wrong_products(bool dots) {
+  auto x = Array<float>::random({4, 100}, 3), y = Array<float>::random({40, 100}, 4);
+  Array<float> out({4, 40});
+  using Job = cuda::SkinnyJob<float, float, cuda::StridedResult<float>>;
+  cuda::Work<float> work{};
+  work.m = 4, work.n = 40, work.depth = 100;
+  work.batch.count = 1;
+  work.parts = 1;
+  work.part_depth = 128;
+  const auto place = [&](size_t j, size_t d) { return dots ? j * 100 + d : d * 40 + j; };
+  const Job job{work,
+                {y.data.data(), 40, dots ? 100 : 1, dots ? 1 : 40, 2},
+                {x.data.data(), 4, 100, 1, 1},
+                false,
+                {out.data.data(), 40, 1, nullptr, 0, 0}};
+  return wrong_schedules(
+      [&](CudaContext& context) {
+        const auto kernel = dots ? cuda::skinny_dots<4, float, float, cuda::StridedResult<float>>
+                                 : cuda::skinny_columns<4, float, float, cuda::StridedResult<float>>;
+        const Call call{nullptr, nullptr, nullptr, 0, 0, 0, &context};
+        cuda::launch(call, kernel, dim3(2), dim3(cuda::kSkinnyThreads), 0, job);
+      },
+      [&] {
+        for (size_t i = 0; i < 4; ++i)
+          for (size_t j = 0; j < 40; ++j) {
+            double sum = 0;
+            for (size_t d = 0; d < 100; ++d) sum += static_cast<double>(x.data[i * 100 + d]) * y.data[place(j, d)];
+            is_near(out.data[i * 40 + j], sum);
+          }
       });
 }
 
@@ -174,3 +211,8 @@ TEST(cuda_fault_in_lines_is_found) { CHECK(wrong_lines() > 0); }
 TEST(cuda_fault_in_scans_is_found) { CHECK(wrong_scans() > 0); }
 
 TEST(cuda_fault_in_norms_is_found) { CHECK(wrong_parameters() > 0); }
+
+TEST(cuda_fault_in_skinny_products_is_found) {
+  CHECK(wrong_products(true) > 0);
+  CHECK(wrong_products(false) > 0);
+}

@@ -65,6 +65,7 @@ struct Asked {
   DType dtype = DType::f32;
   Float32Precision precision = Float32Precision::exact;
   int multiprocessors = 4;
+  int device = 0;
 };
 
 /** The numbers of a matrix as bfloat16, cut off; the matrix keeps what is left of them. Where it has gaps there is NaN.
@@ -87,7 +88,7 @@ inline void product_is_right(Sizes size, int layout, const Asked& asked) {
   Matrix a(size.m, size.k, layout / 3), b(size.k, size.n, layout % 3), out(size.m, size.n, layout % 2 * 2);
   a.draw(random);
   b.draw(random);
-  CudaContext context;
+  CudaContext context(asked.device);
   context.float32_precision = asked.precision;
   context.multiprocessors = asked.multiprocessors;
   View in[2] = {a.view(), b.view()};

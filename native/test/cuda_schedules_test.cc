@@ -220,6 +220,7 @@ TEST(cuda_norms_every_schedule) {
   layer_norm_is_right(3, 1100);
   batch_norm_is_right(3, 5, 31);
   batch_norm_is_right(2, 3, 601);
+  batch_norm_is_right(3, 2, 5001);  // channels in parts
 }
 
 TEST(cuda_losses_every_schedule) {

@@ -162,6 +162,42 @@ describe('failures', () => {
   });
 });
 
+(simulated ? describe : describe.skip)('a kernel that breaks the device', () => {
+  // The addition is the third launch.
+  const script = `const x = athanor.ones([4], { device: "cuda" }), y = athanor.ones([4], { device: "cuda" });
+    const tell = (what) => (e) => console.log(what + ": " + e.message.split("\\n")[0]);
+    (async () => {
+      const call = async (f) => f().data(); // with ATHANOR_SYNC=1 the op itself throws
+      await call(() => x.add(y)).catch(tell("first"));
+      await call(() => x.mul(2)).catch(tell("then"));
+      await call(() => athanor.zeros([1 << 20], { device: "cuda" })).catch(tell("memory"));
+      console.log(athanor.ones([3]).sum().itemSync());
+    })();`;
+  const lost = 'an illegal memory access was encountered, in this or an earlier call (ATHANOR_SYNC=1 tells which)';
+
+  test('is told to every later call, and the process goes on', () => {
+    const lines = run(script, { ATHANOR_SIMULATED_FAULT: '3' }).split('\n');
+    for (const line of lines.slice(0, 3)) expect(line).toContain(lost);
+    expect(lines[2]).not.toContain('out of memory');
+    expect(lines[3]).toBe('3');
+  });
+
+  test('is named where each op is waited for', () => {
+    const lines = run(script, { ATHANOR_SIMULATED_FAULT: '3', ATHANOR_SYNC: '1' }).split('\n');
+    expect(lines[0]).toMatch(/^first: add: /);
+  });
+});
+
+describe('the end of the process', () => {
+  test('comes while work is queued, without a crash', () => {
+    const script = `let x = athanor.ones([64, 64], { device: "cuda" });
+      for (let i = 0; i < 300; i++) x = x.add(1);
+      x.data();
+      setTimeout(() => process.exit(0), 5);`;
+    for (let i = 0; i < 5; i++) expect(run(script)).toBe('');
+  });
+});
+
 describe('memory', () => {
   beforeEach(() => collectGarbage());
 

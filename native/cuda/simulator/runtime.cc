@@ -2,6 +2,7 @@
 
 #include "cuda/simulator/devices.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -102,6 +103,13 @@ void in_use() {
 constexpr size_t kUsualShared = 48 << 10;
 constexpr size_t kMostShared = 227 << 10;
 
+/** A kernel that breaks the device: the launch of this number (ATHANOR_SIMULATED_FAULT), counted from 1. */
+bool faults_now() {
+  static const char* const text = std::getenv("ATHANOR_SIMULATED_FAULT");
+  static std::atomic<long> launches{0};
+  return text != nullptr && ++launches == std::strtol(text, nullptr, 10);
+}
+
 }  // namespace
 
 bool admit(Stream* stream, const void* kernel, dim3 grid, dim3 block, size_t shared) {
@@ -115,6 +123,7 @@ bool admit(Stream* stream, const void* kernel, dim3 grid, dim3 block, size_t sha
     std::lock_guard<std::mutex> lock(granted().mutex);
     if (shared > granted().bytes[{current_device, kernel}]) return told(cudaErrorInvalidValue) == cudaSuccess;
   }
+  if (faults_now()) enqueue(stream, [] { throw std::runtime_error("an illegal memory access was encountered"); });
   return told(state()) == cudaSuccess;
 }
 
