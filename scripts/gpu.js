@@ -13,8 +13,8 @@
 //   --minutes N      the time for all of it: what has no time left is not begun, what is not done by then is ended
 //   --json FILE      in place of benchmarks/results/gpu.json
 //   --merge FILES    no GPU: brings reports of parts together, with commas between
-// A part's results are added to the file as soon as they are there, with the date, the commit (ATHANOR_COMMIT, where
-// there is no git), the GPU's name and, when both precisions are in it, the ladder. Without a GPU it prints
+// A part's results are added to the file as soon as they are there, with the date, the commit (where there is no history, ATHANOR_COMMIT or what
+// the bundle says), the GPU's name and, when both precisions are in it, the ladder. Without a GPU it prints
 // `skipped: no GPU` and why, and exits with 0.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -90,11 +90,20 @@ if (gpus.length === 0) {
 const places = ['build/Release', `prebuilds/${process.platform}-${process.arch}`];
 const file = places.map((place) => path.join(root, place, 'cuda/athanor_cuda.so')).find((name) => fs.existsSync(name));
 const module_ = process.env.ATHANOR_CUDA_MODULE ?? file;
-const env = { ATHANOR_CUDA_MODULE: module_ };
+/** What was built: the bundle says, where there is no history. */
+function commitOf() {
+  const told = path.join(root, 'build/gpu/commit');
+  if (process.env.ATHANOR_COMMIT) return process.env.ATHANOR_COMMIT;
+  return process.env.ATHANOR_GPU_BUILT && fs.existsSync(told)
+    ? fs.readFileSync(told, 'utf8').trim()
+    : firstLine('git', ['rev-parse', 'HEAD']);
+}
+const commit = commitOf();
+const env = { ATHANOR_CUDA_MODULE: module_, ...(commit ? { ATHANOR_COMMIT: commit } : {}) };
 say(`testing ${gpus.map(({ device, name }) => `${device} (${name})`).join(', ')} with ${module_}`);
 const about = {
   date: new Date().toISOString(),
-  commit: process.env.ATHANOR_COMMIT ?? firstLine('git', ['rev-parse', 'HEAD']),
+  commit,
   node: process.versions.node,
   driver: firstLine('nvidia-smi', ['--query-gpu=driver_version', '--format=csv,noheader']),
   gpus,
