@@ -13,9 +13,9 @@
 //   --minutes N      the time for all of it: what has no time left is not begun, what is not done by then is ended
 //   --json FILE      in place of benchmarks/results/gpu.json
 //   --merge FILES    no GPU: brings reports of parts together, with commas between
-// A part's results are added to the file as soon as they are there, with the date, the commit (where there is no history, ATHANOR_COMMIT or what
-// the bundle says), the GPU's name and, when both precisions are in it, the ladder. Without a GPU it prints
-// `skipped: no GPU` and why, and exits with 0.
+// A part's results are added to the file as soon as they are there, with the date, the commit (where there is no
+// history, ATHANOR_COMMIT or what the bundle says), the GPU's name and, when both precisions are in it, the ladder.
+// Without a GPU it prints `skipped: no GPU` and why, and exits with 0.
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');

@@ -46,10 +46,14 @@ struct DirectConvolution {
     for (int c = 0; c < channels; ++c, image += x.c, w += w_channel)
       for (uint32_t r = 0; r < taps_y; ++r) {
         const int y = y0 + reach.tap(0, r);
+        if (static_cast<unsigned>(y) >= static_cast<unsigned>(reach.height)) continue;
+        const Stored *const from = image + y * x.h, *const of = w + r * w_r;
+      // Four taps at a time of float64 would keep some of their numbers in memory.
+#pragma unroll(sizeof(T) == 8 ? 1 : 4)
         for (uint32_t s = 0; s < taps_x; ++s) {
           const int z = x0 + reach.tap(1, s);
-          if (reach.inside(y, z))
-            sum += m::Cast<T, Stored>::of(image[y * x.h + z * x.w]) * m::Cast<T, Stored>::of(w[r * w_r + s * w_s]);
+          if (static_cast<unsigned>(z) < static_cast<unsigned>(reach.width))
+            sum += m::Cast<T, Stored>::of(from[z * x.w]) * m::Cast<T, Stored>::of(of[s * w_s]);
         }
       }
     out.put(line, row, sum, Origin{group, {0, 0, 0}});
