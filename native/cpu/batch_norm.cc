@@ -20,7 +20,7 @@ ATHANOR_ALWAYS_INLINE void by_shares(Context* ctx, const Planes& s, int64_t shar
   const bool items = s.items >= shares;
   parallel_each(ctx, shares, [&](int64_t i) {
     const int64_t n = items ? s.items : s.plane, from = n * i / shares, to = n * (i + 1) / shares;
-    each(i, items ? Part{0, s.channels, from, to, 0, s.plane} : Part{0, s.channels, 0, s.items, from, to});
+    each(i, items ? PlanePart{0, s.channels, from, to, 0, s.plane} : PlanePart{0, s.channels, 0, s.items, from, to});
   });
 }
 
@@ -36,9 +36,9 @@ ATHANOR_ALWAYS_INLINE void two_passes(Context* ctx, const Planes& s, LaneSums<T>
                                       const Add& add, const Know& know, const Apply& apply) {
   const int64_t shares = count_shares(ctx, s);
   for (int64_t k = 0; k < s.channels; ++k) start(k);
-  by_shares(ctx, s, shares, [&](int64_t i, const Part& p) { add(p, sums + i * s.channels); });
+  by_shares(ctx, s, shares, [&](int64_t i, const PlanePart& p) { add(p, sums + i * s.channels); });
   for (int64_t k = 0; k < s.channels; ++k) know(k, total_of(sums + k, s.channels, shares));
-  by_shares(ctx, s, shares, [&](int64_t, const Part& p) { apply(p); });
+  by_shares(ctx, s, shares, [&](int64_t, const PlanePart& p) { apply(p); });
 }
 
 // in: x, weight, bias, and the residual where there is one; out: out, mean, (biased) variance
@@ -66,11 +66,11 @@ void batch_norm_of(const Call& c) {
     forward_columns<T>(c.ctx, s, to, x, origin, find_origin, know, affine);
   } else {
     auto* sums = scratch_array<LaneSums<T>>(c.ctx, s.channels * count_shares(c.ctx, s));
-    const auto add = [&](const Part& p, LaneSums<T>* of) {
+    const auto add = [&](const PlanePart& p, LaneSums<T>* of) {
       for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
       p.rows(s, [&](int64_t k, int64_t at, int64_t n) { add_deviations(n, x + at, origin[k], of[k]); });
     };
-    const auto apply = [&](const Part& p) {
+    const auto apply = [&](const PlanePart& p) {
       if (residual == nullptr)
         p.rows_back(s, [&](int64_t k, int64_t at, int64_t n) { affine[k].row(n, to + at, x + at); });
       else
@@ -149,14 +149,14 @@ void batch_norm_gradient(const Call& c) {
     // Behind a residual the relu's part is done once, into the gradient of the residual.
     const T* const from = adds ? gr : g;
     const Affine<T>* const mask = adds ? without_floor(c.ctx, affine, s.channels) : affine;
-    const auto add = [&](const Part& p, LaneSums<T>* of) {
+    const auto add = [&](const PlanePart& p, LaneSums<T>* of) {
       for (int64_t k = p.first; k < p.last; ++k) of[k].clear();
       p.rows(s, [&](int64_t k, int64_t at, int64_t n) {
         if (adds) masked_row(n, gr + at, g + at, x + at, residual + at, Upstream<T>(affine[k]));
         add_gradients<T>(n, from + at, x + at, Upstream<T>(mask[k]), of[k]);
       });
     };
-    const auto apply = [&](const Part& p) {
+    const auto apply = [&](const PlanePart& p) {
       p.rows_back(s, [&](int64_t k, int64_t at, int64_t n) {
         back[k].row(n, gx + at, from + at, x + at, Upstream<T>(mask[k]));
       });

@@ -16,7 +16,7 @@ struct Planes {
 };
 
 /** Channels [first, last), items [item, item_end) and places [from, to) of their planes. */
-struct Part {
+struct PlanePart {
   int64_t first, last, item, item_end, from, to;
 
   /** row(channel, place in memory, elements) for each row of neighbours, in the order of memory. */
