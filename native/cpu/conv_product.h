@@ -1,6 +1,6 @@
 // Convolutions of 1x1 kernels without stride and padding, as the matrix products that they are: a plane of pixels is a
 // row of a matrix, and the kernels of matmul run on the image as it lies. Pixels lie along the vectors, so nothing is
-// turned: with 64 channels to sum over, turning results made by channels took a fifth of the time. Bound as matmul is.
+// turned: 64 channels of 56 x 56 to 256 take 223 us, and 296 made by channels. Bound as matmul is.
 #pragma once
 #include "cpu/families.h"
 #include "cpu/parallel.h"
