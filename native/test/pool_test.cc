@@ -51,6 +51,30 @@ TEST(pool_starts_short_loops_back_to_back) {
   }
 }
 
+TEST(pool_gives_a_thread_the_same_share_each_time) {
+  RestoreThreads restore;
+  Pool::instance().set_threads(4);
+  CHECK_EQUAL(Pool::instance().threads(), 4);
+  struct Meeting {
+    std::atomic<int> begun{0};
+    std::thread::id by[4];
+  };
+  std::thread::id first[4];
+  for (int round = 0; round < 20; ++round) {
+    Meeting meeting;
+    Pool::instance().run(4, &meeting, [](void* closure, int64_t i) {
+      auto& m = *static_cast<Meeting*>(closure);
+      m.by[i] = std::this_thread::get_id();
+      ++m.begun;
+      while (m.begun.load() < 4) std::this_thread::yield();  // so that nobody is done before all have begun
+    });
+    for (int i = 0; i < 4; ++i) {
+      if (round == 0) first[i] = meeting.by[i];
+      CHECK(meeting.by[i] == first[i]);
+    }
+  }
+}
+
 TEST(pool_serves_callers_at_once) {
   RestoreThreads restore;
   Pool::instance().set_threads(3);
