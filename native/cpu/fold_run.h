@@ -59,11 +59,13 @@ ATHANOR_ALWAYS_INLINE void fold_rows(const FoldPlan& p, const T* x, int64_t begi
   for (int64_t o = begin; o < end; ++o) to[o - begin] = K::start();
   // Every result takes a row in its turn: kept dimensions lie between the folded ones, and memory is read in its order.
   Odometer r = Odometer::at(p.folded, outer, 0);
+  constexpr int64_t kTogether = 64;
+  typename K::State rows[kTogether];
   for (int64_t i = 0; i < repeats; ++i, r.next()) {
-    Odometer at = Odometer::at(p.kept, p.n_kept, begin);
-    for (int64_t o = begin; o < end; ++o, at.next()) {
-      typename K::State& total = to[o - begin];
-      total = K::merge(total, K::row(x + at.in + r.in, inner.size, inner.in), i * inner.size);
+    for (int64_t o = begin; o < end; o += kTogether) {
+      const int64_t n = min_of(kTogether, end - o);
+      fold_single_rows<K>(p, inner, x + r.in, o, o + n, rows);
+      for (int64_t k = 0; k < n; ++k) to[o - begin + k] = K::merge(to[o - begin + k], rows[k], i * inner.size);
     }
   }
 }

@@ -41,6 +41,7 @@ export function long(input: Omit<InputSpec, 'shape'> = {}, more: object = {}): C
     over({ ...input, shape: [70, 49] }, [1], false, more),
     over({ ...input, shape: [2, 41, 3, 3] }, [2, 3], true, more),
     over({ ...input, shape: [4, 40, 23] }, [0, 2], false, more),
+    over({ ...input, shape: [3, 70, 20] }, [0, 2], false, more),
     over({ ...input, shape: [3, 2, 9000] }, [0, 2], false, more),
     over({ ...input, shape: [2, 2, 20000] }, [0, 2], false, more),
     over({ ...input, shape: [700, 70] }, [0], false, more),
