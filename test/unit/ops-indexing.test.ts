@@ -235,20 +235,22 @@ describe('repeating', () => {
       [6, 6],
     ]);
   });
-});
 
-test('triu and tril split a matrix at a diagonal', () => {
-  const x = matrix(3, 3).add(1);
-  expect(x.triu().toArraySync()).toEqual([
-    [1, 2, 3],
-    [0, 5, 6],
-    [0, 0, 9],
-  ]);
-  expect(x.tril(-1).toArraySync()).toEqual([
-    [0, 0, 0],
-    [4, 0, 0],
-    [7, 8, 0],
-  ]);
-  expect(x.triu(1).add(x.tril(0)).toArraySync()).toEqual(x.toArraySync());
-  expect(() => tensor([1]).triu()).toThrow('triu: at least two axes are needed: [1]');
+  test('rows are added in their order, whoever adds them', () => {
+    const [rows, width, targets] = [6000, 24, 50];
+    const index = Int32Array.from({ length: rows }, (_, i) => (i * 7919) % targets);
+    const src = arange(rows * width)
+      .cast('float32')
+      .mul(0.1)
+      .sin()
+      .reshape([rows, width]);
+    const plain = new Float32Array(targets * width);
+    src.dataSync().forEach((value, i) => {
+      plain[index[Math.floor(i / width)] * width + (i % width)] += Number(value);
+    });
+    expect(zeros([targets, width]).indexAdd(0, index, src).dataSync()).toEqual(plain);
+    // Rows that are columns of memory.
+    const columns = src.transpose().contiguous().transpose();
+    expect(zeros([targets, width]).indexAdd(0, index, columns).dataSync()).toEqual(plain);
+  });
 });
