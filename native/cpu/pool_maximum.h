@@ -109,20 +109,19 @@ __attribute__((noinline)) void max_of_windows(const Regular columns, const T* va
   const int64_t step = Step ? Step : columns.stride, met = Met ? Met : columns.kernel, apart = columns.dilation;
   for (int64_t j = 0; j < n; j += kLanes<T>) {
     const int some = static_cast<int>(min_of<int64_t>(kLanes<T>, n - j));
-    Found best, next;
-#pragma GCC unroll 4
-    for (int64_t k = 0; k < met; ++k) {
+    const auto column = [&](int64_t k) __attribute__((always_inline)) {
       const int64_t at = j * step + k * apart;
-      next.value = load_apart(values + at, step, some);
+      Found found;
+      found.value = load_apart(values + at, step, some);
       if constexpr (Placed) {
         const Vec<T> bits = load_apart(places + at, step, some);
-        __builtin_memcpy(&next.place, &bits, sizeof bits);
+        __builtin_memcpy(&found.place, &bits, sizeof bits);
       }
-      if (k == 0)
-        best = next;
-      else
-        best.template meet<false>(next);
-    }
+      return found;
+    };
+    Found best = column(0);
+#pragma GCC unroll 4
+    for (int64_t k = 1; k < met; ++k) best.template meet<false>(column(k));
     store_n(out + j, best.value, some);
     if constexpr (Placed) {
       if constexpr (sizeof(T) == sizeof(int32_t))

@@ -33,8 +33,10 @@ Pool::Pool() { start(default_threads() - 1); }
 void Pool::start(int workers) {
   stopping_.store(false);
   shares_ = std::vector<Share>(static_cast<size_t>(workers) + 1);
+  // A thread that the system starts late takes part in the loop that began meanwhile.
+  const uint32_t seen = generation_.load(std::memory_order_relaxed);
   try {
-    for (size_t i = 1; i < shares_.size(); ++i) workers_.emplace_back([this, i] { work(i); });
+    for (size_t i = 1; i < shares_.size(); ++i) workers_.emplace_back([this, i, seen] { work(i, seen); });
   } catch (const std::system_error&) {
     // The system gives no more threads. Half of those that it gave do the work; the streams need some too.
     const int given = static_cast<int>(workers_.size());
@@ -113,8 +115,7 @@ void Pool::run(int64_t count, void* closure, Body body) {
   for (Share& share : shares_) share.ticket.store(0, std::memory_order_release);
 }
 
-void Pool::work(size_t own) {
-  uint32_t seen = generation_.load(std::memory_order_acquire);
+void Pool::work(size_t own, uint32_t seen) {
   for (;;) {
     int spins = 0;
     uint32_t generation = seen;

@@ -31,7 +31,7 @@ class Pool {
   Pool();
   void start(int workers);
   void stop();
-  void work(size_t own);
+  void work(size_t own, uint32_t seen);  // begins with the loop after generation `seen`
 
   // The part of the loop that one thread begins with. `ticket` is generation << 32 | next index; taking an index is a
   // compare-and-swap that fails once the generation moved on, so a worker that wakes late can never touch a loop that
