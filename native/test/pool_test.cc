@@ -1,5 +1,9 @@
 #include "cpu/runtime/pool.h"
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -103,3 +107,49 @@ TEST(pool_wakes_from_sleep) {
     CHECK(all_once(counts));
   }
 }
+
+#if defined(__linux__)
+namespace {
+
+cpu_set_t processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  return set;
+}
+
+/** Where each thread of a loop may run; the caller's is the first. */
+std::vector<cpu_set_t> processors_of_all(int threads) {
+  struct Meeting {
+    std::vector<cpu_set_t> sets;
+    std::atomic<int> begun{0};
+  };
+  Meeting meeting{std::vector<cpu_set_t>(static_cast<size_t>(threads))};
+  Pool::instance().run(threads, &meeting, [](void* closure, int64_t i) {
+    auto& m = *static_cast<Meeting*>(closure);
+    m.sets[static_cast<size_t>(i)] = processors();
+    ++m.begun;
+    while (m.begun.load() < static_cast<int>(m.sets.size())) std::this_thread::yield();
+  });
+  return meeting.sets;
+}
+
+}  // namespace
+
+TEST(pool_workers_leave_its_processor_to_the_caller) {
+  RestoreThreads restore;
+  const cpu_set_t allowed = processors();
+  const int count = CPU_COUNT(&allowed);
+  if (count > 1) {
+    Pool::instance().set_threads(2);
+    const std::vector<cpu_set_t> sets = processors_of_all(2);
+    CHECK(CPU_EQUAL(&sets[0], &allowed));
+    cpu_set_t both;
+    CPU_AND(&both, &sets[1], &allowed);
+    CHECK(CPU_EQUAL(&both, &sets[1]));
+    CHECK_EQUAL(CPU_COUNT(&sets[1]), count - 1);
+  }
+  Pool::instance().set_threads(count + 1);  // more threads than processors: the system shares them out
+  for (const cpu_set_t& set : processors_of_all(count + 1)) CHECK(CPU_EQUAL(&set, &allowed));
+}
+#endif

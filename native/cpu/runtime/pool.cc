@@ -1,5 +1,10 @@
 #include "cpu/runtime/pool.h"
 
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
 #include <algorithm>
 #include <system_error>
 
@@ -13,6 +18,11 @@ namespace {
 // A worker looks for the next loop this long before it sleeps: longer than the gap between two ops of a training step,
 // shorter than what a sleeping neighbour would notice.
 constexpr int kSpins = 2000;
+
+#if defined(__linux__)
+// Telling a worker where it may run takes about a microsecond, each time the caller finds itself elsewhere.
+constexpr size_t kMostTold = 16;
+#endif
 
 int default_threads() {
   if (settings().threads > 0) return settings().threads;
@@ -32,6 +42,7 @@ Pool::Pool() { start(default_threads() - 1); }
 
 void Pool::start(int workers) {
   stopping_.store(false);
+  caller_processor_ = -1;
   shares_ = std::vector<Share>(static_cast<size_t>(workers) + 1);
   // A thread that the system starts late takes part in the loop that began meanwhile.
   const uint32_t seen = generation_.load(std::memory_order_relaxed);
@@ -63,6 +74,18 @@ void Pool::set_threads(int n) {
   start(n - 1);
 }
 
+void Pool::leave_to_caller() {
+#if defined(__linux__)
+  const int processor = sched_getcpu();
+  if (processor == caller_processor_ || processor < 0 || workers_.size() > kMostTold) return;
+  caller_processor_ = processor;
+  cpu_set_t allowed;  // the caller's, so that workers follow when somebody moves the process to other processors
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < threads()) return;
+  CPU_CLR(processor, &allowed);
+  for (std::thread& worker : workers_) pthread_setaffinity_np(worker.native_handle(), sizeof allowed, &allowed);
+#endif
+}
+
 void Pool::run_share(Share& share, uint32_t generation) {
   int64_t done = 0;
   uint64_t ticket = share.ticket.load(std::memory_order_acquire);
@@ -92,6 +115,7 @@ void Pool::run(int64_t count, void* closure, Body body) {
     for (int64_t i = 0; i < count; ++i) body(closure, i);
     return;
   }
+  leave_to_caller();
   // Between two loops no ticket names a loop: nobody can take an index while the rest is written.
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 2;
   const int64_t shares = static_cast<int64_t>(shares_.size());
