@@ -2,11 +2,16 @@
 // packedAttention takes queries, keys and values as one window [N, L, 3, H, E]. attrs: scale, whether a query sees only
 // keys up to its own place.
 //
-// A warp has a query and walks the keys 32 at a time: a lane makes one score, the softmax is kept up to date as keys
-// come in (Milakov and Gimelshein, 2018), and then each lane adds the values of its own columns. What stays is the
+// Three kernels an op: tiles on tensor cores, where float32 may be rounded to tf32; tiles in exact float32; and the one
+// of this file, for every layout, width and dtype.
+//
+// Here a warp has a query and walks the keys 32 at a time: a lane makes one score, the softmax is kept up to date as
+// keys come in (Milakov and Gimelshein, 2018), and then each lane adds the values of its own columns. What stays is the
 // logarithm of the row's sum, from which the gradient makes the probabilities again (Dao et al., 2022): queries are
 // walked by keys for gq, keys by queries for gk and gv, so nothing is added by two warps. 2 S (E + D) FLOPs a query on
 // the ordinary units, and S (E + D) numbers from the caches: bound by those.
+#include "cuda/attention.h"
+
 #include "cpu/dtypes.h"
 #include "cuda/each.h"
 #include "cuda/families.h"
@@ -23,64 +28,14 @@ constexpr int kOwned = 4;  // columns of a lane
 constexpr int kWide =
     kOwned * kWarp;  // columns of a warp; wider heads are shared by several, which make the scores again
 
-/** A window [N, L, H, E] of any layout. */
+/** How a query and a key are alike. */
 template <class T>
-struct Heads {
-  T* data;
-  int64_t n, row, head, step;
-  explicit Heads(const View& v)
-      : data(v.as<T>()), n(v.strides[0]), row(v.strides[1]), head(v.strides[2]), step(v.strides[3]) {}
-  __device__ __forceinline__ T* at(int64_t batch, int64_t h, int64_t l) const {
-    return data + batch * n + h * head + l * row;
-  }
-};
-
-/** Numbers [N, H, L] or [N, H, L, S], or one for all. */
-template <class T>
-struct Scores {
-  const T* data;
-  int64_t n, h, l, s;
-  explicit Scores(const View& v) : data(v.as<const T>()), n(0), h(0), l(0), s(0) {
-    if (v.ndim == 0) return;
-    n = v.strides[0], h = v.strides[1], l = v.strides[2];
-    if (v.ndim > 3) s = v.strides[3];
-  }
-  __device__ __forceinline__ T get(int64_t batch, int64_t head, int64_t query, int64_t key = 0) const {
-    return data[batch * n + head * h + query * l + key * s];
-  }
-};
-
-/** A call: windows of the operands, and sizes. */
-template <class T>
-struct Attention {
-  int64_t batch, heads, queries, keys, width, value_width;  // N, H, L, S, E, D
-  Heads<const T> q, k, v;
-  Scores<T> mask;
-  T scale;
-  bool causal;
-
-  Attention(const Call& c, const View& q_view, const View& k_view, const View& v_view, const View& mask_view)
-      : batch(q_view.shape[0]),
-        heads(q_view.shape[2]),
-        queries(q_view.shape[1]),
-        keys(k_view.shape[1]),
-        width(q_view.shape[3]),
-        value_width(v_view.shape[3]),
-        q(q_view),
-        k(k_view),
-        v(v_view),
-        mask(mask_view),
-        scale(static_cast<T>(c.attrs[0])),
-        causal(c.attrs[1] != 0) {}
-
-  __device__ __forceinline__ int64_t seen(int64_t query) const { return causal && query + 1 < keys ? query + 1 : keys; }
-  __device__ __forceinline__ T score(int64_t n, int64_t h, int64_t l, int64_t s) const {
-    const T *a = q.at(n, h, l), *b = k.at(n, h, s);
-    T sum = 0;
-    for (int64_t e = 0; e < width; ++e) sum += a[e * q.step] * b[e * k.step];
-    return sum * scale + mask.get(n, h, l, s);
-  }
-};
+__device__ __forceinline__ T score_of(const Attention<T>& a, int64_t n, int64_t h, int64_t l, int64_t s) {
+  const T *q = a.q.at(n, h, l), *k = a.k.at(n, h, s);
+  T sum = 0;
+  for (int64_t e = 0; e < a.width; ++e) sum += q[e * a.q.step] * k[e * a.k.step];
+  return sum * a.scale + a.mask.get(n, h, l, s);
+}
 
 /** Which row (a query or a key of a head) this warp has: false where there is none. */
 __device__ __forceinline__ bool row_of_warp(int64_t batch, int64_t heads, int64_t rows, int64_t* n, int64_t* h,
@@ -102,7 +57,7 @@ __global__ void __launch_bounds__(kLineThreads) attend(Attention<T> a, Heads<T> 
   T top = m::Limits<T>::low, sum = 0, sums[kOwned] = {};
   for (int64_t s0 = 0; s0 < seen; s0 += kWarp) {
     const bool sees = s0 + group.t < seen;
-    const T score = sees ? a.score(n, h, l, s0 + group.t) : m::Limits<T>::low;
+    const T score = sees ? score_of(a, n, h, l, s0 + group.t) : m::Limits<T>::low;
     const T highest = m::maximum(top, static_cast<T>(group.all(static_cast<double>(score), Maximum{})));
     const bool nothing = highest == m::Limits<T>::low;  // all that was seen so far is masked
     const T power = nothing || !sees ? T(0) : m::exp(score - highest);
@@ -134,21 +89,13 @@ __global__ void __launch_bounds__(kLineThreads) attend(Attention<T> a, Heads<T> 
     log_sums[(n * a.heads + h) * a.queries + l] = sum == 0 ? m::Limits<T>::high : top + m::log(sum);
 }
 
-/** What a gradient reads beside the operands. */
-template <class T>
-struct Incoming {
-  Heads<const T> g, out;
-  Scores<T> log_sums, g_log_sums;
-  const T* deltas;  // [N, H, L]: what the softmax takes from each slope
-};
-
 /** The probability of a key, and how the loss moves with its score. */
 template <class T>
-__device__ __forceinline__ void probability(const Attention<T>& a, const Incoming<T>& in, int64_t n, int64_t h,
-                                            int64_t l, int64_t s, T* p, T* slope) {
-  *p = m::exp(a.score(n, h, l, s) - in.log_sums.get(n, h, l));
+__device__ __forceinline__ void probability(const Attention<T>& a, const Incoming<T>& in, const T* deltas, int64_t n,
+                                            int64_t h, int64_t l, int64_t s, T* p, T* slope) {
+  *p = m::exp(score_of(a, n, h, l, s) - in.log_sums.get(n, h, l));
   const T *g = in.g.at(n, h, l), *value = a.v.at(n, h, s);
-  T sum = -in.deltas[(n * a.heads + h) * a.queries + l];
+  T sum = -deltas[(n * a.heads + h) * a.queries + l];
   for (int64_t d = 0; d < a.value_width; ++d) sum += g[d * in.g.step] * value[d * a.v.step];
   *slope = *p * sum * a.scale;
 }
@@ -169,7 +116,8 @@ struct Deltas {
 
 /** gq: a warp a query, over the keys that it sees. */
 template <class T>
-__global__ void __launch_bounds__(kLineThreads) query_gradient(Attention<T> a, Incoming<T> in, Heads<T> gq) {
+__global__ void __launch_bounds__(kLineThreads)
+    query_gradient(Attention<T> a, Incoming<T> in, const T* deltas, Heads<T> gq) {
   int64_t n, h, l;
   if (!row_of_warp(a.batch, a.heads, a.queries, &n, &h, &l)) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -177,7 +125,7 @@ __global__ void __launch_bounds__(kLineThreads) query_gradient(Attention<T> a, I
   T sums[kOwned] = {};
   for (int64_t s0 = 0; s0 < seen; s0 += kWarp) {
     T p = 0, slope = 0;
-    if (s0 + lane < seen) probability(a, in, n, h, l, s0 + lane, &p, &slope);
+    if (s0 + lane < seen) probability(a, in, deltas, n, h, l, s0 + lane, &p, &slope);
     for (int j = 0; j < kWarp; ++j) {
       const T factor = __shfl_sync(kFullMask, slope, j);
       if (s0 + j >= seen) break;
@@ -198,7 +146,8 @@ __global__ void __launch_bounds__(kLineThreads) query_gradient(Attention<T> a, I
 
 /** gk and gv: a warp a key, over the queries that see it. */
 template <class T>
-__global__ void __launch_bounds__(kLineThreads) key_gradient(Attention<T> a, Incoming<T> in, Heads<T> gk, Heads<T> gv) {
+__global__ void __launch_bounds__(kLineThreads)
+    key_gradient(Attention<T> a, Incoming<T> in, const T* deltas, Heads<T> gk, Heads<T> gv) {
   int64_t n, h, s;
   if (!row_of_warp(a.batch, a.heads, a.keys, &n, &h, &s)) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -206,7 +155,7 @@ __global__ void __launch_bounds__(kLineThreads) key_gradient(Attention<T> a, Inc
   T keys[kOwned] = {}, values[kOwned] = {};
   for (int64_t l0 = a.causal ? s / kWarp * kWarp : 0; l0 < a.queries; l0 += kWarp) {
     T p = 0, slope = 0;
-    if (l0 + lane < a.queries && s < a.seen(l0 + lane)) probability(a, in, n, h, l0 + lane, s, &p, &slope);
+    if (l0 + lane < a.queries && s < a.seen(l0 + lane)) probability(a, in, deltas, n, h, l0 + lane, s, &p, &slope);
     const int here = static_cast<int>(a.queries - l0 < kWarp ? a.queries - l0 : kWarp);
     for (int j = 0; j < here; ++j) {
       const T share = __shfl_sync(kFullMask, p, j), factor = __shfl_sync(kFullMask, slope, j);
@@ -235,29 +184,6 @@ dim3 grid_of_rows(int64_t rows, int64_t columns) {
   return dim3(static_cast<unsigned>((rows + kWarps - 1) / kWarps), static_cast<unsigned>(wide < 1 ? 1 : wide));
 }
 
-template <class T>
-void run_attend(const Call& c, const Attention<T>& a) {
-  const int64_t rows = a.batch * a.heads * a.queries;
-  if (rows == 0) return;
-  launch(c, attend<T>, grid_of_rows(rows, a.value_width), dim3(kLineThreads), 0, a, Heads<T>(c.out[0]),
-         c.out[1].as<T>());
-}
-
-// in, from `at` on: out, logSums, g, gLogSums
-template <class T>
-void run_gradient(const Call& c, const Attention<T>& a, int at, const View& gq, const View& gk, const View& gv) {
-  const int64_t rows = a.batch * a.heads * a.queries, keys = a.batch * a.heads * a.keys;
-  T* deltas = scratch_array<T>(c, rows);
-  const Incoming<T> in{Heads<const T>(c.in[at + 2]), Heads<const T>(c.in[at]), Scores<T>(c.in[at + 1]),
-                       Scores<T>(c.in[at + 3]), deltas};
-  for_each_number(c, rows, Deltas<T>{in, a.heads, a.queries, a.value_width, deltas});
-  if (rows > 0 && a.width > 0)
-    launch(c, query_gradient<T>, grid_of_rows(rows, a.width), dim3(kLineThreads), 0, a, in, Heads<T>(gq));
-  const int64_t columns = a.width > a.value_width ? a.width : a.value_width;
-  if (keys > 0 && columns > 0)
-    launch(c, key_gradient<T>, grid_of_rows(keys, columns), dim3(kLineThreads), 0, a, in, Heads<T>(gk), Heads<T>(gv));
-}
-
 /** Queries (0), keys (1) or values (2) of a window [N, L, 3, H, E]. */
 View part_of(const View& packed, int part) {
   View out = packed;
@@ -270,28 +196,120 @@ View part_of(const View& packed, int part) {
   return out;
 }
 
-#define ATTENTION_KERNEL(name, ...)                               \
-  void name(const Call& c) {                                      \
-    const bool known = with_floats(c.in[0].dtype, [&](auto tag) { \
-      using T = typename decltype(tag)::type;                     \
-      __VA_ARGS__;                                                \
-    });                                                           \
-    if (!known) refuse_dtype(c, c.in[0].dtype);                   \
-  }
-ATTENTION_KERNEL(run_attention, run_attend(c, Attention<T>(c, c.in[0], c.in[1], c.in[2], c.in[3])))
-ATTENTION_KERNEL(run_packed, const View& x = c.in[0];
-                 run_attend(c, Attention<T>(c, part_of(x, 0), part_of(x, 1), part_of(x, 2), c.in[1])))
-ATTENTION_KERNEL(run_attention_grad,
-                 run_gradient(c, Attention<T>(c, c.in[0], c.in[1], c.in[2], c.in[3]), 4, c.out[0], c.out[1], c.out[2]))
-ATTENTION_KERNEL(run_packed_grad, const View& x = c.in[0], &gx = c.out[0];
-                 run_gradient(c, Attention<T>(c, part_of(x, 0), part_of(x, 1), part_of(x, 2), c.in[1]), 2,
-                              part_of(gx, 0), part_of(gx, 1), part_of(gx, 2)))
-#undef ATTENTION_KERNEL
+/** The operands of a call and what follows them, or the results of a gradient. */
+struct Separate {
+  static constexpr int operands = 4;
+  static View in(const Call& c, int part) { return c.in[part]; }
+  static const View& mask(const Call& c) { return c.in[3]; }
+  static View out(const Call& c, int part) { return c.out[part]; }
+};
+struct Packed {
+  static constexpr int operands = 2;
+  static View in(const Call& c, int part) { return part_of(c.in[0], part); }
+  static const View& mask(const Call& c) { return c.in[1]; }
+  static View out(const Call& c, int part) { return part_of(c.out[0], part); }
+};
 
-const Kernel kernels_attention[] = {{"warps", nullptr, run_attention}};
-const Kernel kernels_attentionGrad[] = {{"warps", nullptr, run_attention_grad}};
-const Kernel kernels_packedAttention[] = {{"warps", nullptr, run_packed}};
-const Kernel kernels_packedAttentionGrad[] = {{"warps", nullptr, run_packed_grad}};
+template <class T, class Operands>
+Attention<T> attention_of(const Call& c) {
+  return Attention<T>(c, Operands::in(c, 0), Operands::in(c, 1), Operands::in(c, 2), Operands::mask(c));
+}
+
+/** After the operands: out, logSums, g, gLogSums. */
+template <class T, class Operands>
+Incoming<T> incoming_of(const Call& c) {
+  const View* const v = c.in + Operands::operands;
+  return {Heads<const T>(v[2]), Heads<const T>(v[0]), Scores<T>(v[1]), Scores<T>(v[3])};
+}
+
+AttentionResults results_of(const Call& c) { return {Heads<float>(c.out[0]), c.out[1].as<float>()}; }
+
+template <class Operands>
+AttentionGradients gradients_of(const Call& c) {
+  return {Heads<float>(Operands::out(c, 0)), Heads<float>(Operands::out(c, 1)), Heads<float>(Operands::out(c, 2))};
+}
+
+template <class T, class Operands>
+void attend_by_warps(const Call& c) {
+  const Attention<T> a = attention_of<T, Operands>(c);
+  const int64_t rows = a.batch * a.heads * a.queries;
+  if (rows == 0) return;
+  launch(c, attend<T>, grid_of_rows(rows, a.value_width), dim3(kLineThreads), 0, a, Heads<T>(c.out[0]),
+         c.out[1].as<T>());
+}
+
+template <class T, class Operands>
+void differentiate_by_warps(const Call& c) {
+  const Attention<T> a = attention_of<T, Operands>(c);
+  const Incoming<T> in = incoming_of<T, Operands>(c);
+  const int64_t rows = a.batch * a.heads * a.queries, keys = a.batch * a.heads * a.keys;
+  T* deltas = scratch_array<T>(c, rows);
+  for_each_number(c, rows, Deltas<T>{in, a.heads, a.queries, a.value_width, deltas});
+  if (rows > 0 && a.width > 0)
+    launch(c, query_gradient<T>, grid_of_rows(rows, a.width), dim3(kLineThreads), 0, a, in, deltas,
+           Heads<T>(Operands::out(c, 0)));
+  const int64_t columns = a.width > a.value_width ? a.width : a.value_width;
+  if (keys > 0 && columns > 0)
+    launch(c, key_gradient<T>, grid_of_rows(keys, columns), dim3(kLineThreads), 0, a, in, deltas,
+           Heads<T>(Operands::out(c, 1)), Heads<T>(Operands::out(c, 2)));
+}
+
+template <class Operands, bool Gradient>
+void run_warps(const Call& c) {
+  const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (Gradient)
+      differentiate_by_warps<T, Operands>(c);
+    else
+      attend_by_warps<T, Operands>(c);
+  });
+  if (!known) refuse_dtype(c, c.in[0].dtype);
+}
+
+template <class Operands, bool Gradient>
+bool fits_exact(const Call& c) {
+  if (c.in[0].dtype != DType::f32) return false;
+  const Attention<float> a = attention_of<float, Operands>(c);
+  if constexpr (Gradient)
+    return fits_tiles(a, incoming_of<float, Operands>(c), gradients_of<Operands>(c));
+  else
+    return fits_tiles(a, results_of(c));
+}
+
+template <class Operands, bool Gradient>
+bool fits_tf32(const Call& c) {
+  return context_of(c).float32_precision == Float32Precision::tf32 && fits_exact<Operands, Gradient>(c);
+}
+
+template <class Operands, bool Gradient>
+void run_exact(const Call& c) {
+  const Attention<float> a = attention_of<float, Operands>(c);
+  if constexpr (Gradient)
+    differentiate_exactly(c, a, incoming_of<float, Operands>(c), gradients_of<Operands>(c));
+  else
+    attend_exactly(c, a, results_of(c));
+}
+
+template <class Operands, bool Gradient>
+void run_tf32(const Call& c) {
+  const Attention<float> a = attention_of<float, Operands>(c);
+  if constexpr (Gradient)
+    differentiate_by_mma(c, a, incoming_of<float, Operands>(c), gradients_of<Operands>(c));
+  else
+    attend_by_mma(c, a, results_of(c));
+}
+
+#define ATHANOR_ATTENTION_KERNELS(...)                            \
+  {                                                               \
+      {"mma", fits_tf32<__VA_ARGS__>, run_tf32<__VA_ARGS__>},     \
+      {"tiles", fits_exact<__VA_ARGS__>, run_exact<__VA_ARGS__>}, \
+      {"warps", nullptr, run_warps<__VA_ARGS__>},                 \
+  }
+
+const Kernel kernels_attention[] = ATHANOR_ATTENTION_KERNELS(Separate, false);
+const Kernel kernels_attentionGrad[] = ATHANOR_ATTENTION_KERNELS(Separate, true);
+const Kernel kernels_packedAttention[] = ATHANOR_ATTENTION_KERNELS(Packed, false);
+const Kernel kernels_packedAttentionGrad[] = ATHANOR_ATTENTION_KERNELS(Packed, true);
 
 }  // namespace
 

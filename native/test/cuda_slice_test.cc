@@ -1,35 +1,14 @@
 // How slices lie in shared memory: every chunk has a place of its own, and what a warp accesses together lies in
-// different banks. A bank is four bytes of every 128; accesses of 16 bytes are served to eight threads at a time.
-#include <set>
-#include <vector>
-
+// different banks.
 #include "cuda/gemm_sm80.h"
 #include "test/check.h"
+#include "test/cuda_banks.h"
 
 using namespace athanor;
 using namespace athanor::cuda;
+using namespace athanor::test;
 
 namespace {
-
-/** Accesses that one bank must serve one after another, of threads that are served together; 1 is best. */
-int conflicts(const std::vector<int>& words) {
-  int most = 0;
-  for (int bank = 0; bank < 32; ++bank) {
-    std::set<int> different;
-    for (const int word : words)
-      if (word % 32 == bank) different.insert(word);
-    most = std::max(most, static_cast<int>(different.size()));
-  }
-  return most;
-}
-
-/** The words of chunks of 16 bytes. */
-std::vector<int> words_of(const std::vector<int>& chunks) {
-  std::vector<int> words;
-  for (const int chunk : chunks)
-    for (int w = 0; w < 4; ++w) words.push_back(chunk * 4 + w);
-  return words;
-}
 
 template <class T, int Tile, bool Across>
 int place_of(int row, int chunk) {

@@ -28,6 +28,10 @@ const large: readonly Setting[] = [
   { sizes: [1, 140, 140, 2, 17, 17], causal: true, scale: 0.05 },
   { sizes: [1, 66, 300, 1, 8, 33], mask: 'drawn', scale: 0.05 },
   { sizes: [2, 130, 40, 3, 40, 35], causal: true, scale: 0.05 },
+  // Rows of whole chunks of 16 bytes, for kernels with tiles: widths of heads, several tiles and parts of one.
+  { sizes: [1, 70, 70, 1, 64, 64], causal: true, scale: 0.02 },
+  { sizes: [2, 20, 70, 2, 32, 20], mask: 'drawn', scale: 0.05 },
+  { sizes: [1, 20, 36, 1, 128, 100], causal: true, mask: 'drawn', scale: 0.02 },
 ];
 const empty: readonly Setting[] = [{ sizes: [0, 3, 3, 2, 4, 4] }, { sizes: [1, 2, 0, 1, 3, 2] }];
 
