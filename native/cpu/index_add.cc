@@ -4,8 +4,9 @@
 // o stands for the axes before, i for those after. Each element of the result is summed by one thread in the order of
 // k, so the sum depends on nothing but the arguments. Work is split over o, then over i in whole pages (cache lines
 // where each element has an index of its own), and where that is not enough over the range that indices point to: each
-// thread takes the rows of src whose indices are its own. Bound by memory: 2 * item size bytes per element of x, 3 per
-// element of src, 4 per index; 1 FLOP per element of src.
+// thread takes the rows of src whose indices are its own. Parts of rows narrower than a page are summed in memory of
+// the thread's own. Bound by memory: 2 * item size bytes per element of x, 3 per element of src, 4 per index; 1 FLOP
+// per element of src.
 #include "cpu/families.h"
 #include "cpu/index.h"
 #include "cpu/slots.h"
@@ -55,8 +56,13 @@ void add_at(Context* ctx, const View& out, const View& index, const View& src, i
   const bool by_rows = inner.ndim == 1 && si == 0 && length > 1;  // one index a row
   const Cut cut = cut_work(ctx, outer.elements(), count, length, by_rows ? kPage : kLine);
   const Slots<int32_t> own_rows(ctx, by_rows && cut.ranges > 1 ? count : 0);
+  // Where columns are shared out, and more is added than there is: see kPage.
+  const int64_t width = ceil_div(length, cut.pieces);
+  const bool apart = !by_rows && inner.ndim == 1 && cut.pieces > 1 && cut.ranges == 1 && width < kPage && count >= size;
+  const Slots<T> own_sums(ctx, apart ? size * width : 0);
 
-  const auto add_row = [&](int64_t n, T* to, const int32_t* of, const T* from, int64_t low, int64_t high) {
+  const auto add_row = [&](int64_t n, T* to, int64_t so, int64_t ko, const int32_t* of, const T* from, int64_t low,
+                           int64_t high) {
     if (si == 0) {
       if (*of < low || *of >= high) return;
       to += *of * ko;
@@ -93,19 +99,24 @@ void add_at(Context* ctx, const View& out, const View& index, const View& src, i
         const int32_t* of = index.as<const int32_t>() + at[1];
         T* to = out.as<T>() + at[2];
         if (length == 1) {
-          for (int64_t k = 0; k < count; ++k) add_row(1, to, of + k * ki, from + k * ks, low, high);
+          for (int64_t k = 0; k < count; ++k) add_row(1, to, so, ko, of + k * ki, from + k * ks, low, high);
           return;
         }
         if (inner.ndim == 1) {  // the index of a row is found once, and what comes is asked for: rows may be far apart
           to += begin * so, of += begin * si, from += begin * ss;
+          const int64_t n = end - begin;
+          const auto sums = own_sums.take();
+          T* const into = apart ? sums.data : to;
+          const int64_t step = apart ? 1 : so, row_step = apart ? width : ko;
+          for (int64_t k = 0; apart && k < size; ++k) move_row(n, into + k * width, 1, to + k * ko, so);
           const auto add_rows = [&](int64_t rows, const auto& number) {
             for (int64_t j = 0; j < rows; ++j) {
               const int64_t k = number(j);
               if (ss == 1 && j + kRowsAhead < rows) {
                 const T* const next = from + number(j + kRowsAhead) * ks;
-                for (int64_t i = 0; i < end - begin; i += kLine) __builtin_prefetch(next + i);
+                for (int64_t i = 0; i < n; i += kLine) __builtin_prefetch(next + i);
               }
-              add_row(end - begin, to, of + k * ki, from + k * ks, low, high);
+              add_row(n, into, step, row_step, of + k * ki, from + k * ks, low, high);
             }
           };
           const auto slot = own_rows.take();
@@ -120,11 +131,13 @@ void add_at(Context* ctx, const View& out, const View& index, const View& src, i
             add_rows(mine, [&](int64_t j) { return static_cast<int64_t>(slot.data[j]); });
           }
           own_rows.give_back(slot);
+          for (int64_t k = 0; apart && k < size; ++k) move_row(n, to + k * ko, so, into + k * width, 1);
+          own_sums.give_back(sums);
           return;
         }
         for (int64_t k = 0; k < count; ++k) {
           rows_between(inner, begin, end, [&](int64_t n, const int64_t* in) {
-            add_row(n, to + in[2], of + k * ki + in[1], from + k * ks + in[0], low, high);
+            add_row(n, to + in[2], so, ko, of + k * ki + in[1], from + k * ks + in[0], low, high);
           });
         }
       });
