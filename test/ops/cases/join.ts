@@ -18,6 +18,8 @@ export const cases: Record<string, Case[]> = {
     joined(0, [0, 3], [0, 3]),
     joined(1, [0, 3], [0, 2]),
     joined(1, [150, 90], [150, 1], [150, 130]),
+    joined(1, [3, 9000], [3, 11001]),
+    joined(1, [20, 3, 500], [20, 0, 500], [20, 2, 500]),
     joined(0, ...Array.from({ length: 40 }, (_, i) => [i % 5, 3])),
   ],
 };
