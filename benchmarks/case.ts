@@ -28,6 +28,8 @@ export interface Input {
   readonly high?: number;
   /** The input is this one with its last two axes exchanged, as a view: shape is what the work sees. */
   readonly transposed?: boolean;
+  /** The input is an image [N, C, H, W] whose channels lie together in memory, as a view. */
+  readonly channelsLast?: boolean;
 }
 
 /** One measurement. */
@@ -54,6 +56,8 @@ export interface Case {
   readonly preparation?: boolean;
   /** Part of a quick run. */
   readonly quick?: boolean;
+  /** Of a size that a GPU needs to be busy: run there alone. */
+  readonly gpu?: boolean;
 }
 
 /** Default of {@link Case.tolerance}: float32 sums of up to some thousand terms differ by their order. */

@@ -5,16 +5,20 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as athanor from 'athanor';
 import { busyReason, processorsUsed } from './busy.js';
+import type { Case, Group } from './case.js';
 import { cases } from './cases/index.js';
 import { rowNames } from './engine.js';
 import { checkWritable, writeWhole } from './files.js';
+import { isLost, releaseDevice } from './gpu.js';
 import { jobs } from './jobs/index.js';
+import type { Job } from './jobs/job.js';
 import { type BenchOptions, parseOptions } from './options.js';
 import { type PeerEntry, startPeers } from './peers/index.js';
 import { killPeers } from './peers/peer.js';
 import { htmlPage } from './report/html.js';
+import { onLadder } from './report/ladder.js';
 import { machineLines, resultLine } from './report/lines.js';
-import { formatReport, formatVersion, type Report, type Result } from './report/report.js';
+import { formatReport, formatVersion, type Report, type Result, readReport } from './report/report.js';
 import { drawRoofline } from './report/roofline-plot.js';
 import { root } from './root.js';
 import { runCase, runJob } from './run.js';
@@ -34,13 +38,33 @@ function commit(): string {
   return `${git('rev-parse', 'HEAD').slice(0, 12) || 'unknown'}${changed ? '+' : ''}`;
 }
 
-function chosen({ only, match, quick: short }: BenchOptions) {
-  const wanted = (group: string, name: string) =>
-    (only.length === 0 || only.includes(group)) && (match === undefined || name.includes(match));
-  return {
-    cases: cases.filter((c) => wanted(c.group, c.name) && (!short || c.quick === true || match !== undefined)),
-    jobs: jobs.filter((job) => wanted('jobs', job.name)),
+function chosen({ only, match, quick: short, ladder, device, precision }: BenchOptions) {
+  const wanted = (work: Case | Job, group: Group) => {
+    if (only.length > 0 && !only.includes(group)) return false;
+    if (match !== undefined && !work.name.includes(match)) return false;
+    if (work.gpu === true && device === 'cpu') return false;
+    return !ladder || onLadder({ group, name: work.name, work: work.work }, precision);
   };
+  // A processor runs the small form of a job where it is named.
+  const sized = jobs.map((job) => ((short || device === 'cpu') && job.small !== undefined ? job.small : job));
+  return {
+    cases: cases.filter((c) => wanted(c, c.group) && (!short || c.quick === true || match !== undefined)),
+    jobs: sized.filter((job, i) => wanted(job, 'jobs') && (job === jobs[i] || device !== 'cpu' || match !== undefined)),
+  };
+}
+
+/** Results of an earlier run that this one goes on with. Throws where they are of something else. */
+function resumed({ json, resume, device, precision }: BenchOptions): readonly Result[] {
+  if (!resume || json === undefined || !fs.existsSync(json)) return [];
+  const past = readReport(json);
+  for (const [what, then, now] of [
+    ['commit', past.commit, commit()],
+    ['device', past.device, device],
+    ['precision', past.precision, precision],
+  ]) {
+    if (then !== now) throw new Error(`${json} cannot be gone on with: its ${what} is ${then}, not ${now}`);
+  }
+  return past.results;
 }
 
 /** The rows that no case ran. */
@@ -57,7 +81,12 @@ function printEntries(entries: readonly PeerEntry[]): void {
 
 /** Seconds between two writes of a report that grows: a run that is killed loses no more. */
 const writtenEvery = 10;
-let kept = false; // something was written
+/** Writes what has been measured, and returns how many results that are. */
+let keep: (() => number) | undefined;
+/** The device failed and is lost to this process. */
+let lost = false;
+/** Exit code in that case: who started this process may go on in another one. */
+const lostCode = 3;
 
 async function bench(options: BenchOptions, folder: string): Promise<Report> {
   const began = performance.now();
@@ -79,8 +108,15 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
   printEntries(entries);
 
   const setting = { machine, peers, effort: options.quick ? quick : thorough, quick: options.quick, precision, folder };
-  const list = chosen(options);
-  const results: Result[] = [];
+  const past = resumed(options);
+  const results: Result[] = [...past];
+  const before = past.length === 0 ? 0 : readReport(options.json as string).seconds;
+  const done = new Set(past.map(({ name }) => name));
+  const { cases: someCases, jobs: someJobs } = chosen(options);
+  const list: (Case | Job)[] = [...someCases, ...someJobs].filter(({ name }) => !done.has(name));
+  const skipped = done.size > 0 ? `, ${done.size} are there` : '';
+  console.log(`${list.length} cases${skipped}`);
+  let at = 0;
   const everything = options.only.length === 0 && options.match === undefined;
   const reportOf = (whole: boolean): Report => ({
     format: 'athanor benchmark',
@@ -102,7 +138,8 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
     peers: entries,
     results,
     uncovered: whole && everything ? uncovered(results) : [],
-    seconds: (performance.now() - began) / 1e3,
+    ...(at < list.length ? { unfinished: list.length - at } : {}),
+    seconds: before + (performance.now() - began) / 1e3,
   });
 
   let group = '';
@@ -112,13 +149,28 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
     group = result.group;
     results.push(result);
     console.log(resultLine(result));
-    if (options.json === undefined || performance.now() - written < writtenEvery * 1e3) return;
-    writeWhole(options.json, formatReport(reportOf(false)));
-    kept = true;
+    if (performance.now() - written < writtenEvery * 1e3) return;
+    keep?.();
     written = performance.now();
   };
-  for (const c of list.cases) take(await runCase(c, setting));
-  for (const job of list.jobs) take(await runJob(job, setting));
+  if (options.json !== undefined) {
+    const { json } = options;
+    keep = () => {
+      if (results.length > 0) writeWhole(json, formatReport(reportOf(false)));
+      return results.length;
+    };
+  }
+  const seconds = options.minutes === undefined ? Number.POSITIVE_INFINITY : 60 * options.minutes;
+  for (const work of list) {
+    if ((performance.now() - began) / 1e3 >= seconds) break;
+    if (device !== 'cpu') releaseDevice(device);
+    take(await ('kind' in work ? runJob(work, setting) : runCase(work, setting)));
+    at++;
+    if (device !== 'cpu' && isLost(device)) {
+      lost = true;
+      break;
+    }
+  }
   for (const { process } of peers) process.stop();
   return reportOf(true);
 }
@@ -135,7 +187,8 @@ function endOn(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', number: number, folder: 
   process.on(signal, () => {
     killPeers();
     fs.rmSync(folder, { recursive: true, force: true });
-    console.error(`\n${signal}: ended; ${kept ? `${json} has what was measured` : 'nothing was written'}`);
+    const written = keep?.() ?? 0;
+    console.error(`\n${signal}: ended; ${written > 0 ? `${json} has ${written} results` : 'nothing was written'}`);
     process.exit(128 + number);
   });
 }
@@ -161,7 +214,9 @@ async function main(): Promise<void> {
     if (report.uncovered.length > 0) console.log(`\nops without a case: ${report.uncovered.join(', ')}`);
     if (report.busy !== null) console.log(`\nThe machine was busy: ${report.busy}.`);
     console.log(`\n${report.results.length} cases in ${report.seconds.toFixed(0)} s, ${failures.length} failed`);
+    if (report.unfinished !== undefined && !lost) console.log(`no time was left for ${report.unfinished} cases`);
     if (failures.length > 0) process.exitCode = 1;
+    if (lost && report.unfinished !== undefined) process.exitCode = lostCode;
   } finally {
     killPeers();
     fs.rmSync(folder, { recursive: true, force: true });

@@ -12,12 +12,18 @@ export interface BenchOptions {
   readonly match?: string;
   readonly peers: readonly string[];
   readonly quick: boolean;
+  /** Only what the ladder of a GPU counts (report/ladder.ts). */
+  readonly ladder: boolean;
   /** Where athanor and its peers compute. */
   readonly device: athanor.DeviceName;
   /** What products of float32 may round their factors to, on a GPU. */
   readonly precision: athanor.Float32Precision;
   readonly threads?: number;
+  /** Time for all of it: no case is begun after it. */
+  readonly minutes?: number;
   readonly json?: string;
+  /** What the file of --json has already is kept and not measured again. */
+  readonly resume: boolean;
   readonly svg?: string;
   readonly html?: string;
   readonly list: boolean;
@@ -46,6 +52,12 @@ function threadCount(value: string): number {
   return n;
 }
 
+function minutes(value: string): number {
+  const n = Number(value);
+  if (value.trim() === '' || !(n >= 0)) throw new InvalidArgumentError('a number of minutes, 0 or more.');
+  return n;
+}
+
 function deviceName(value: string): athanor.DeviceName {
   if (!/^(cpu|cuda(:\d+)?)$/.test(value)) throw new InvalidArgumentError('cpu, cuda or cuda:N.');
   return value as athanor.DeviceName;
@@ -62,6 +74,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--match <text>', 'only cases whose name contains this')
     .option('--peers <peers>', `all, none, or some of ${families.join(', ')}`, peerNames, [...families])
     .option('--quick', 'fewer cases and samples: minutes', false)
+    .option('--ladder', 'only the cases that the ladder of a GPU counts', false)
     .option('--device <device>', 'where to compute: cpu, cuda or cuda:N', deviceName, 'cpu')
     .addOption(
       new Option('--precision <precision>', 'of products of float32 on a GPU')
@@ -69,7 +82,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
         .default('exact'),
     )
     .option('--threads <n>', 'threads of athanor and of every peer; default: the cores', threadCount)
+    .option('--minutes <n>', 'the time for all of it: no case is begun after it', minutes)
     .option('--json <file>', 'write the report')
+    .option('--resume', 'keep the results that the file of --json has, and measure the others', false)
     .option('--svg <file>', 'write the roofline plot')
     .option('--html <file>', 'write a page with plot and tables')
     .option('--list', 'print the names of the cases and end', false)

@@ -1,7 +1,7 @@
 // Runs cases and jobs beside their peers.
 import * as path from 'node:path';
 import * as athanor from 'athanor';
-import { type Case, defaultTolerance } from './case.js';
+import { type Case, defaultTolerance, type Group } from './case.js';
 import { differenceOf } from './data.js';
 import type { Job } from './jobs/job.js';
 import { torchName } from './jobs/torch-names.js';
@@ -24,6 +24,11 @@ export interface Setting {
 
 /** Losses of a few steps, and outputs of deep models, are compared: rounding grows on the way. */
 const jobTolerance = 2e-3;
+/** The same where factors are rounded to 11 bits, by each library in its own way; a peer's bfloat16 has 8. */
+const roundedJobTolerance = 2e-2;
+/** A factor rounded to tf32 is off by 2^-11, one that is cut by 2^-10: both sides have two factors. */
+const roundedTolerance = 2 ** -8;
+const rounded: readonly Group[] = ['gemm', 'conv', 'layers'];
 
 interface Comparison {
   readonly runners: readonly Runner[];
@@ -124,7 +129,9 @@ function roofOf({ calls }: Subject, { machine, precision }: Setting): Result['ro
 
 /** Runs a case: compares results, then times. What fails is in the result. */
 export async function runCase(c: Case, setting: Setting): Promise<Result> {
-  const tolerance = c.tolerance ?? defaultTolerance;
+  const usual = c.tolerance ?? defaultTolerance;
+  const rounds = setting.precision === 'tf32' && rounded.includes(c.group);
+  const tolerance = rounds ? Math.max(usual, roundedTolerance) : usual;
   try {
     const subject = subjectOf(c);
     const own = c.random === true ? null : subject.result;
@@ -144,12 +151,13 @@ export async function runJob(job: Job, setting: Setting): Promise<Result> {
     await athanor.saveSafetensors(file('state'), Object.fromEntries(state));
     await athanor.saveSafetensors(file('inputs'), subject.run.inputs as Record<string, athanor.Tensor>);
     for (const [, t] of state) t.dispose();
-    const { work, kind, batch } = job;
+    const { work, kind, batch, heads, items } = job;
     const steps = kind === 'train' ? comparedSteps : 1;
-    const request = { job: { work, kind, batch, steps, state: file('state'), inputs: file('inputs') } };
-    const comparison = await comparePeers(setting, job, request, subject.result, jobTolerance);
+    const request = { job: { work, kind, batch, heads, steps, state: file('state'), inputs: file('inputs') } };
+    const tolerance = setting.precision === 'tf32' ? roundedJobTolerance : jobTolerance;
+    const comparison = await comparePeers(setting, job, request, subject.result, tolerance);
     const found = await measured(setting, subject, comparison, true);
-    return { group: 'jobs', name: job.name, work, ...found, tolerance: jobTolerance };
+    return { group: 'jobs', name: job.name, work, ...found, ...(items ? { items } : {}), tolerance };
   } catch (error) {
     return failed(job, error as Error);
   }

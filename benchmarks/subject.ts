@@ -27,9 +27,15 @@ export interface Subject {
 export const comparedSteps = 3;
 
 function tensorOf(input: Input, elements: Elements): Tensor {
-  const { shape, dtype } = input;
+  const { shape, dtype, channelsLast } = input;
   const flat = athanor.tensor(elements as never);
   const typed = dtype === 'bool' || dtype === 'bfloat16' ? flat.cast(dtype) : flat;
+  if (channelsLast)
+    return typed
+      .reshape([...shape])
+      .permute([0, 2, 3, 1])
+      .contiguous()
+      .permute([0, 3, 1, 2]);
   if (!input.transposed) return typed.reshape([...shape]);
   const stored = [...shape.slice(0, -2), shape[shape.length - 1], shape[shape.length - 2]];
   return typed.reshape(stored).transpose();
@@ -73,7 +79,8 @@ function gradientSubject(c: Case, inputs: Tensor[]): Subject {
   const wanted = which === -1 ? inputs.filter((x) => x.isFloat) : [inputs[which]];
   for (const x of wanted) x.requiresGrad = true;
   const out = work(inputs);
-  const g = tensorOf({ shape: out.shape, dtype: out.dtype as Input['dtype'] }, elementsOf({ shape: out.shape }, 99));
+  const like: Input = { shape: out.shape, dtype: out.dtype as Input['dtype'], channelsLast: c.inputs[0].channelsLast };
+  const g = tensorOf(like, elementsOf({ shape: out.shape }, 99));
   const { result, calls } = callsOf(() => athanor.grad(out, wanted, { gradOutputs: [g] }), true);
   const gradients = result;
   for (const x of wanted) x.requiresGrad = false;

@@ -28,7 +28,11 @@ try {
   const left = new Set(NOT_RUN.map((name) => path.join(packages, name)));
   copy(packages, path.join(stage, 'node_modules'), (file) => !left.has(file));
   fs.mkdirSync(path.join(stage, 'build/gpu'));
-  fs.writeFileSync(path.join(stage, 'build/gpu/commit'), `${firstLine('git', ['rev-parse', 'HEAD']) ?? ''}\n`);
+  const changed = firstLine('git', ['status', '--porcelain', '--untracked-files=no']) ? '+' : '';
+  fs.writeFileSync(
+    path.join(stage, 'build/gpu/commit'),
+    `${firstLine('git', ['rev-parse', 'HEAD']) ?? 'unknown'}${changed}\n`,
+  );
   // Node's own archive takes a minute to make, and stays the same.
   const archive = path.join(root, '.gpu/node.xz');
   if (fs.existsSync(archive)) copy(archive, path.join(stage, '.gpu/node.xz'));

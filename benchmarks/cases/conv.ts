@@ -2,7 +2,8 @@
 // strided, dilated and 1x1 ones.
 import type { Case } from '../case.js';
 
-interface Layer {
+/** A convolution. */
+export interface Layer {
   readonly channels: number;
   readonly size: number;
   readonly out: number;
@@ -12,19 +13,32 @@ interface Layer {
   readonly dilation?: number;
   readonly groups?: number;
   readonly bias?: boolean;
+  readonly channelsLast?: boolean;
 }
 
 const directions = ['', ': input gradient', ': weight gradient'] as const;
 
 /** The forward pass and both gradients of a layer; `quick` says which of the three a quick run has. */
-function conv(batch: number, layer: Layer, quick: readonly number[] = []): Case[] {
-  const { channels, size, out, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = false } = layer;
+export function conv(batch: number, layer: Layer, quick: readonly number[] = []): Case[] {
+  const {
+    channels,
+    size,
+    out,
+    kernel,
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    groups = 1,
+    bias = false,
+    channelsLast,
+  } = layer;
   const notes = [
     `${kernel}x${kernel}`,
     stride > 1 ? `stride ${stride}` : '',
     dilation > 1 ? `dilation ${dilation}` : '',
     groups > 1 ? (groups === channels ? 'depthwise' : `${groups} groups`) : '',
     bias ? 'bias' : '',
+    channelsLast ? 'channels last' : '',
   ].filter((note) => note !== '');
   const weight = { shape: [out, channels / groups, kernel, kernel], low: -0.5, high: 0.5 };
   return directions.map(
@@ -32,7 +46,7 @@ function conv(batch: number, layer: Layer, quick: readonly number[] = []): Case[
       group: 'conv',
       name: `conv2d ${batch}x${channels}x${size}x${size} to ${out}, ${notes.join(', ')}${direction}`,
       work: 'conv2d',
-      inputs: [{ shape: [batch, channels, size, size] }, weight, ...(bias ? [{ shape: [out] }] : [])],
+      inputs: [{ shape: [batch, channels, size, size], channelsLast }, weight, ...(bias ? [{ shape: [out] }] : [])],
       options: { stride, padding, dilation, groups },
       gradient: i === 0 ? undefined : i - 1,
       quick: quick.includes(i),

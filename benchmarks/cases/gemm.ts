@@ -10,7 +10,7 @@ interface Form {
 }
 
 /** a [m, k] times b [k, n]; a "t" says which operand lies transposed in memory. */
-function gemm(m: number, n: number, k: number, form: Form = {}): Case {
+export function gemm(m: number, n: number, k: number, form: Form = {}): Case {
   const { transposed = 'n', batch, dtype, quick } = form;
   const a = transposed === 'a' || transposed === 'both';
   const b = transposed === 'b' || transposed === 'both';

@@ -3,6 +3,7 @@ import { type Case, groups } from '../case.js';
 import { cases as conv } from './conv.js';
 import { cases as elementwise } from './elementwise.js';
 import { cases as gemm } from './gemm.js';
+import { cases as gpu } from './gpu.js';
 import { cases as layers } from './layers.js';
 import { cases as norm } from './norm.js';
 import { cases as pool } from './pool.js';
@@ -21,4 +22,5 @@ export const cases: readonly Case[] = [
   ...layers,
   ...pool,
   ...rest,
+  ...gpu,
 ].sort((a, b) => groups.indexOf(a.group) - groups.indexOf(b.group));

@@ -1,7 +1,7 @@
 // Normalisation, forward and backward.
 import { type Case, times } from '../case.js';
 
-function layerNorm(shape: readonly number[], quick = false, gradient?: number): Case {
+export function layerNorm(shape: readonly number[], quick = false, gradient?: number): Case {
   const size = shape[shape.length - 1];
   return {
     group: 'norm',
@@ -13,7 +13,7 @@ function layerNorm(shape: readonly number[], quick = false, gradient?: number): 
   };
 }
 
-function batchNorm(shape: readonly number[], quick = false, gradient?: number): Case {
+export function batchNorm(shape: readonly number[], quick = false, gradient?: number): Case {
   const channels = { shape: [shape[1]] };
   return {
     group: 'norm',

@@ -4,7 +4,7 @@ import { type Case, count, times } from '../case.js';
 const K = 1 << 10;
 const M = 1 << 20;
 
-function whole(work: string, size: number, quick = false): Case {
+export function whole(work: string, size: number, quick = false): Case {
   const input =
     work === 'any' || work === 'all'
       ? { dtype: 'bool' as const }
@@ -23,7 +23,7 @@ function whole(work: string, size: number, quick = false): Case {
   };
 }
 
-function along(work: string, shape: readonly number[], axis: number | readonly number[], quick = false): Case {
+export function along(work: string, shape: readonly number[], axis: number | readonly number[], quick = false): Case {
   const input = work === 'prod' ? { low: 0.999, high: 1.001 } : {};
   const name = `${work} ${times(shape)} over ${typeof axis === 'number' ? axis : axis.join(', ')}`;
   return { group: 'reduce', name, work, inputs: [{ shape, ...input }], options: { axis }, quick };

@@ -1,7 +1,7 @@
 // Softmax and the losses over classes, forward and backward.
 import { type Case, times } from '../case.js';
 
-function over(work: string, shape: readonly number[], quick = false, gradient?: number): Case {
+export function over(work: string, shape: readonly number[], quick = false, gradient?: number): Case {
   const name = `${work} ${times(shape)}${gradient === undefined ? '' : ': gradient'}`;
   return {
     group: 'softmax',
@@ -14,7 +14,7 @@ function over(work: string, shape: readonly number[], quick = false, gradient?: 
   };
 }
 
-function loss(work: string, rows: number, classes: number, quick = false, gradient?: number): Case {
+export function loss(work: string, rows: number, classes: number, quick = false, gradient?: number): Case {
   return {
     group: 'softmax',
     name: `${work} ${rows}x${classes}${gradient === undefined ? '' : ': gradient'}`,

@@ -9,8 +9,16 @@ export interface Job {
   readonly work: string;
   readonly kind: 'train' | 'infer';
   readonly batch: number;
+  /** Heads of attention: the only size that a peer cannot read off the weights. */
+  readonly heads?: number;
   /** Floating-point operations of one step, counted from the layers. */
   readonly flops: number;
+  /** What a step works through where that is how its speed is told: images, tokens. */
+  readonly items?: { readonly count: number; readonly unit: string };
+  /** Of a size that a GPU needs to be busy: run there alone. */
+  readonly gpu?: boolean;
+  /** The same model in small, for a quick run. */
+  readonly small?: Job;
   /** A fresh seeded model with its data. */
   build(): JobRun;
 }

@@ -9,7 +9,7 @@ import type { Job } from '../jobs/job.js';
 import type { Runner } from '../timer.js';
 
 /** A job as peers get it: what it is, and the files with its state and its inputs. */
-export interface JobRequest extends Pick<Job, 'work' | 'kind' | 'batch'> {
+export interface JobRequest extends Pick<Job, 'work' | 'kind' | 'batch' | 'heads'> {
   readonly state: string;
   readonly inputs: string;
   /** Steps whose losses are compared. */

@@ -10,7 +10,7 @@ const python = process.env.PYTHON ?? 'python3';
 
 /** Works of several ops, which a compiler can fuse. */
 const chains = ['chain'];
-const convolutional = ['lenet5', 'resnet20', 'resnet18'];
+const convolutional = ['lenet5', 'resnet20', 'resnet18', 'resnet50'];
 
 // OpenBLAS's threads look for work for 2^26 ticks, a tenth of a second and more, before they sleep; 2^20 is still far longer
 // than the gap between two calls.
@@ -47,7 +47,9 @@ export const torch: PeerKind = {
     if ('kind' in work) {
       if (convolutional.includes(work.work)) modes.push('channels-last');
       if (!quick) modes.push('compile');
+      if (work.gpu) modes.push('amp');
     } else {
+      if (work.inputs[0]?.channelsLast) return ['channels-last'];
       if (work.group === 'conv') modes.push('channels-last');
       if (chains.includes(work.work) && !quick) modes.push('compile');
     }

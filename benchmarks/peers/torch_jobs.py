@@ -1,9 +1,10 @@
 """PyTorch's side of the jobs in benchmarks/jobs: the same models, loaded with the same weights, on the same data.
 
-    step = make(work, kind, state, inputs, mode)
+    step = make(job, state, inputs, mode)
 
-`state` and `inputs` are dicts of tensors; `mode` is "eager", "compile" or "channels_last". A call of `step` is one
-training step (it returns the loss) or one inference (it returns the output).
+`job` is what peer.ts calls a JobRequest, `state` and `inputs` are dicts of tensors; `mode` is "eager", "compile",
+"channels_last" or "amp" (products in bfloat16; images with channels last). A call of `step` is one training step (it
+returns the loss) or one inference (it returns the output).
 """
 import torch
 from torch import nn
@@ -44,8 +45,27 @@ class BasicBlock(nn.Module):
         return self.relu(self.bn2(self.conv2(y)) + past)
 
 
-def stage(inputs, outputs, blocks, stride):
-    return nn.Sequential(*(BasicBlock(inputs if i == 0 else outputs, outputs, stride if i == 0 else 1)
+class Bottleneck(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        width = outputs // 4
+        self.conv1, self.bn1 = conv(inputs, width, 1, 1), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv(width, width, 3, stride), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = conv(width, outputs, 1, 1), nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if inputs != outputs:
+            self.downsample = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        past = x if self.downsample is None else self.downsample(x)
+        return self.relu(self.bn3(self.conv3(y)) + past)
+
+
+def stage(inputs, outputs, blocks, stride, block=BasicBlock):
+    return nn.Sequential(*(block(inputs if i == 0 else outputs, outputs, stride if i == 0 else 1)
                            for i in range(blocks)))
 
 
@@ -74,6 +94,15 @@ class ResNet18(nn.Module):
         y = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
         y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
         return self.fc(F.adaptive_avg_pool2d(y, 1).flatten(1))
+
+
+class ResNet50(ResNet18):
+    def __init__(self, classes):
+        nn.Module.__init__(self)
+        self.conv1, self.bn1 = conv(3, 64, 7, 2), nn.BatchNorm2d(64)
+        self.layer1, self.layer2 = stage(64, 256, 3, 1, Bottleneck), stage(256, 512, 4, 2, Bottleneck)
+        self.layer3, self.layer4 = stage(512, 1024, 6, 2, Bottleneck), stage(1024, 2048, 3, 2, Bottleneck)
+        self.fc = nn.Linear(2048, classes)
 
 
 class CharLstm(nn.Module):
@@ -119,23 +148,32 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    def __init__(self):
+    """Of the sizes that its weights have; without a head its scores are made with the embeddings."""
+
+    def __init__(self, state, heads):
         super().__init__()
-        self.tokens, self.positions = nn.Embedding(65, 128), nn.Embedding(64, 128)
-        self.blocks = nn.ModuleList(Block(128, 4) for _ in range(4))
-        self.norm = nn.LayerNorm(128)
-        self.head = nn.Linear(128, 65, bias=False)
+        symbols, width = state["tokens.weight"].shape
+        self.tokens, self.positions = nn.Embedding(symbols, width), nn.Embedding(len(state["positions.weight"]), width)
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(sum(".norm1.weight" in k for k in state)))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, symbols, bias=False) if "head.weight" in state else None
 
     def forward(self, x):
         y = self.tokens(x) + self.positions(torch.arange(x.shape[1]))
         for block in self.blocks:
             y = block(y)
-        return self.head(self.norm(y)).flatten(0, 1)
+        return F.linear(self.norm(y), (self.head or self.tokens).weight).flatten(0, 1)
 
 
 MODELS = {
     "tiny": tiny, "mlp": mlp, "mlp1": mlp, "lenet5": lenet5, "lstm": CharLstm, "resnet20": ResNet20,
-    "resnet18": ResNet18, "gpt": Gpt,
+    "resnet18": ResNet18,
+}
+# Those whose sizes are the job's: made from its weights.
+SIZED = {
+    "resnet50": lambda state, job: ResNet50(len(state["fc.bias"])),
+    "gpt": lambda state, job: Gpt(state, job["heads"]),
+    "gpt2": lambda state, job: Gpt(state, job["heads"]),
 }
 
 OPTIMIZERS = {
@@ -145,16 +183,20 @@ OPTIMIZERS = {
     "resnet20": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9),
     "lstm": lambda p: torch.optim.Adam(p, lr=0.002),
     "gpt": lambda p: torch.optim.AdamW(p, lr=0.001),
+    "gpt2": lambda p: torch.optim.AdamW(p, lr=0.0003, fused=True),
+    "resnet50": lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, fused=True),
 }
 
 
-def make(work, kind, state, inputs, mode):
-    model = MODELS[work]().to(inputs["x"].device)
+def make(job, state, inputs, mode):
+    work, kind = job["work"], job["kind"]
+    device = inputs["x"].device
+    model = (SIZED[work](state, job) if work in SIZED else MODELS[work]()).to(device)
     model.load_state_dict(state)
     inputs = dict(inputs)
     if not inputs["x"].is_floating_point():
         inputs["x"] = inputs["x"].long()
-    if mode == "channels_last" and inputs["x"].dim() == 4:
+    if mode in ("channels_last", "amp") and inputs["x"].dim() == 4:
         model = model.to(memory_format=torch.channels_last)
         inputs["x"] = inputs["x"].to(memory_format=torch.channels_last)
     model.train(kind == "train")
@@ -173,7 +215,8 @@ def make(work, kind, state, inputs, mode):
 
     def train():
         optimizer.zero_grad()
-        loss = F.cross_entropy(called(x), target)
+        with torch.autocast(device.type, torch.bfloat16, enabled=mode == "amp"):
+            loss = F.cross_entropy(called(x), target)
         loss.backward()
         optimizer.step()
         return loss.detach()

@@ -1,4 +1,5 @@
 """PyTorch's side of the benchmarks, in its best form: given outputs where it takes them, fused optimizers."""
+import gc
 import itertools
 import os
 import sys
@@ -264,9 +265,9 @@ def job_of(job, mode):
     import torch_jobs
     state = {name: torch.from_numpy(a).to(DEVICE) for name, a in read_safetensors(job["state"]).items()}
     inputs = {name: torch.from_numpy(a).to(DEVICE) for name, a in read_safetensors(job["inputs"]).items()}
-    if job["work"] not in torch_jobs.MODELS:
+    if job["work"] not in torch_jobs.MODELS and job["work"] not in torch_jobs.SIZED:
         raise Unsupported(f"torch_jobs.py has no {job['work']}")
-    step = torch_jobs.make(job["work"], job["kind"], state, inputs, mode.replace("-", "_") or "eager")
+    step = torch_jobs.make(job, state, inputs, mode.replace("-", "_") or "eager")
     values = [compared(step().detach().cpu().numpy()) for _ in range(job["steps"])]
     return lambda calls: time_calls(step, (), calls), np.concatenate(values)
 
@@ -277,6 +278,8 @@ def hello(request):
     torch.manual_seed(0)
     torch.set_num_threads(request["threads"])
     if DEVICE.type == "cuda":
+        if not torch.cuda.is_available():
+            raise RuntimeError(f"PyTorch {torch.__version__} sees no GPU")
         torch.cuda.set_device(DEVICE)
         torch.set_default_device(DEVICE)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = request["precision"] == "tf32"
@@ -285,6 +288,9 @@ def hello(request):
 
 
 def prepare(request):
+    if request["fresh"] and DEVICE.type == "cuda":  # what the last case left cached would be lacking elsewhere
+        gc.collect()
+        torch.cuda.empty_cache()
     if "job" in request:
         return job_of(request["job"], request["mode"])
     return case_of(request["case"], request["mode"])

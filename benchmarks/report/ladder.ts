@@ -1,68 +1,97 @@
 // How far a GPU's kernels have come, area by area: their speed relative to the peer's on the same GPU in the same run.
-import { geometricMean } from './figures.js';
+import type { Float32Precision } from 'athanor';
+import { cases as gpuCases } from '../cases/gpu.js';
+import { geometricMean, ofRoof } from './figures.js';
 import type { Report, Result } from './report.js';
 
-/** One area: which results count, and what is asked of it at three steps, as ratios of speed. */
+/** What tells a case or a job from others, before it was run and after. */
+type Named = Pick<Result, 'group' | 'name' | 'work'>;
+
+/** The parts of `npm run gpu` that measure: cases in either precision, and jobs. */
+export type Part = 'exact' | 'tf32' | 'jobs';
+
+/** One area: which results of which part count, and what is asked of it at three steps, as ratios of speed. */
 interface Area {
   readonly name: string;
-  readonly precision: 'exact' | 'tf32';
+  readonly part: Part;
   readonly steps: readonly [first: number, solid: number, stretch: number];
-  readonly counts: (r: Result) => boolean;
+  readonly counts: (r: Named) => boolean;
+  /** It stands against the roof, a copy measured in the same run, and not against the peer. */
+  readonly roof?: boolean;
 }
 
-const large = 2 * 3072 ** 3; // FLOPs from which a product fills any GPU
-const many = 64 << 20; // bytes from which a launch is no longer felt
+/** Cases that a processor is asked for too, and that are large enough for a GPU. */
+const shared = [
+  'matmul 4096x4096x4096',
+  ...['add', 'exp', 'tanh', 'sigmoid', 'gelu', 'relu', 'sum'].map((work) => `${work} 64M`),
+  ...['sgdStep', 'adamStep', 'rmspropStep', 'adagradStep', 'clipGradNorm'].map((work) => `${work}, 16M`),
+];
+const large: ReadonlySet<string> = new Set([...shared, ...gpuCases.map(({ name }) => name)]);
 
-const product = (r: Result) => r.group === 'gemm' && r.work === 'matmul' && r.flops >= large;
-const bytes = (r: Result) => r.bytes >= many;
+const product = (r: Named) => r.work === 'matmul' && large.has(r.name);
+const bfloat16 = (r: Named) => r.name.includes('bfloat16');
+const conv = (r: Named) => r.work === 'conv2d' && large.has(r.name);
+const gradient = (r: Named) => r.name.includes('gradient');
+const job = (work: string) => (r: Named) => r.group === 'jobs' && r.work === work && !r.name.includes('in small');
 
 const areas: readonly Area[] = [
   {
     name: 'float32 products, exact',
-    precision: 'exact',
+    part: 'exact',
     steps: [0.7, 0.9, 1],
-    counts: (r) => product(r) && !/float64|bfloat16/.test(r.name),
+    counts: (r) => product(r) && !bfloat16(r),
   },
   {
     name: 'float32 products, tf32',
-    precision: 'tf32',
+    part: 'tf32',
     steps: [0.4, 0.75, 0.92],
-    counts: (r) => product(r) && !/float64|bfloat16/.test(r.name),
+    counts: (r) => product(r) && !bfloat16(r),
   },
   {
     name: 'bfloat16 products',
-    precision: 'exact',
+    part: 'exact',
     steps: [0.4, 0.8, 1],
-    counts: (r) => product(r) && r.name.includes('bfloat16'),
+    counts: (r) => product(r) && bfloat16(r),
   },
   {
     name: 'convolution, forward',
-    precision: 'tf32',
+    part: 'tf32',
     steps: [0.35, 0.6, 0.9],
-    counts: (r) => r.work === 'conv2d' && !r.name.includes('gradient') && r.flops >= large / 8,
+    counts: (r) => conv(r) && !gradient(r),
   },
   {
     name: 'convolution, gradients',
-    precision: 'tf32',
+    part: 'tf32',
     steps: [0.3, 0.5, 0.8],
-    counts: (r) => r.work === 'conv2d' && r.name.includes('gradient') && r.flops >= large / 8,
+    counts: (r) => conv(r) && gradient(r),
+  },
+  {
+    name: 'elementwise, reductions, optimizers: of the roof',
+    part: 'exact',
+    steps: [0.9, 0.95, 0.98],
+    counts: (r) => /^(elementwise|reduce|optim)$/.test(r.group) && large.has(r.name),
+    roof: true,
   },
   {
     name: 'softmax, layer norm, cross entropy',
-    precision: 'exact',
+    part: 'exact',
     steps: [1, 1.2, 1.5],
-    counts: (r) => /^(softmax|logSoftmax|layerNorm|crossEntropy)$/.test(r.work) && bytes(r),
+    counts: (r) => /^(softmax|logSoftmax|layerNorm|crossEntropy)$/.test(r.work) && large.has(r.name),
   },
   {
     name: 'batch norm, training',
-    precision: 'exact',
+    part: 'exact',
     steps: [1, 1.5, 3],
-    counts: (r) => r.work === 'batchNorm' && bytes(r),
+    counts: (r) => r.work === 'batchNorm' && large.has(r.name),
   },
+  { name: 'ResNet-50, training', part: 'jobs', steps: [0.4, 0.7, 1], counts: job('resnet50') },
+  { name: 'GPT-2 124M, training', part: 'jobs', steps: [0.35, 0.65, 1], counts: job('gpt2') },
 ];
 
-/** Elementwise, reductions and optimizers stand against a copy, which the run measures, not against the peer. */
-const streamed = { name: 'elementwise, reductions, optimizers: of the roof', steps: [0.9, 0.95, 0.98] as const };
+/** Whether the ladder counts a case or a job in a run of that precision. */
+export function onLadder(work: Named, precision: Float32Precision): boolean {
+  return areas.some(({ part, counts }) => (part === 'jobs' || part === precision) && counts(work));
+}
 
 /** What has been reached in an area. */
 export interface Rung {
@@ -72,49 +101,68 @@ export interface Rung {
   readonly cases: number;
   /** The case that is furthest behind. */
   readonly worst?: { readonly name: string; readonly reached: number };
-  readonly steps: readonly [first: number, solid: number, stretch: number];
+  /** The geometric mean of how near the cases came to the roofs of the same run: known without a peer too. */
+  readonly ofRoof?: number;
+  /** Of a job, by who ran it: images or tokens a second. */
+  readonly speeds?: Readonly<Record<string, number>>;
+  readonly unit?: string;
+  readonly steps: Area['steps'];
 }
 
-function rung(area: string, steps: Rung['steps'], found: readonly { name: string; reached: number }[]): Rung {
-  if (found.length === 0) return { area, reached: null, cases: 0, steps };
-  const worst = [...found].sort((a, b) => a.reached - b.reached)[0];
-  return { area, reached: geometricMean(found.map((f) => f.reached)), cases: found.length, worst, steps };
-}
+/** In another precision than athanor: for the record, not for the comparison. */
+const narrower = (runner: string) => runner.endsWith('-amp');
 
-/** athanor's speed by the fastest form of a peer. */
-function againstPeer(r: Result): number | null {
+/** athanor's speed by the fastest form of a peer in the same precision. */
+function againstPeer(r: Result): number | undefined {
   const own = r.timings.athanor;
-  const others = Object.entries(r.timings).filter(([name]) => name !== 'athanor');
-  if (own === undefined || others.length === 0) return null;
+  const others = Object.entries(r.timings).filter(([name]) => name !== 'athanor' && !narrower(name));
+  if (own === undefined || others.length === 0) return undefined;
   return Math.min(...others.map(([, t]) => t.median)) / own.median;
 }
 
-/** The ladder of one exact run and one in tf32. */
-export function ladderOf(exact: Report, tf32: Report): Rung[] {
-  const list = areas.map(({ name, precision, steps, counts }) => {
-    const { results } = precision === 'tf32' ? tf32 : exact;
-    const found = results.filter(counts).flatMap((r) => {
-      const reached = againstPeer(r);
-      return reached === null ? [] : [{ name: r.name, reached }];
+function rung({ name: area, steps, roof }: Area, results: readonly Result[]): Rung {
+  const measure = (of: (r: Result) => number | undefined) =>
+    results.flatMap((r) => {
+      const reached = of(r);
+      return reached === undefined ? [] : [{ name: r.name, reached }];
     });
-    return rung(name, steps, found);
-  });
-  const passes = exact.results
-    .filter((r) => ['elementwise', 'reduce', 'optim'].includes(r.group) && bytes(r))
-    .flatMap((r) => {
-      const own = r.timings.athanor;
-      return own === undefined || r.roof === undefined ? [] : [{ name: r.name, reached: r.roof.time / own.median }];
-    });
-  return [...list, rung(streamed.name, streamed.steps, passes)];
+  const mean = (list: ReturnType<typeof measure>) => geometricMean(list.map((f) => f.reached));
+  const placed = measure(ofRoof);
+  const found = roof ? placed : measure(againstPeer);
+  const [first] = results;
+  const { items } = first ?? {};
+  return {
+    area,
+    reached: found.length === 0 ? null : mean(found),
+    cases: found.length,
+    ...(found.length === 0 ? {} : { worst: [...found].sort((a, b) => a.reached - b.reached)[0] }),
+    ...(placed.length === 0 ? {} : { ofRoof: mean(placed) }),
+    ...(items === undefined
+      ? {}
+      : {
+          speeds: Object.fromEntries(Object.entries(first.timings).map(([name, t]) => [name, items.count / t.median])),
+          unit: items.unit,
+        }),
+    steps,
+  };
+}
+
+/** The ladder of what was measured in each part; an area of which nothing was is in it, and says so. */
+export function ladderOf(parts: Readonly<Partial<Record<Part, Report>>>): Rung[] {
+  return areas.map((area) => rung(area, (parts[area.part]?.results ?? []).filter(area.counts)));
 }
 
 /** The ladder as lines of text. */
 export function ladderLines(rungs: readonly Rung[]): string[] {
   const percent = (value: number) => `${(100 * value).toFixed(0)} %`;
-  return rungs.map(({ area, reached, cases, worst, steps }) => {
-    const goal = `asked: ${steps.map(percent).join(' / ')}`;
-    if (reached === null || worst === undefined) return `${area.padEnd(52)}not compared      ${goal}`;
-    const lowest = `${cases} cases, the lowest ${percent(worst.reached)}: ${worst.name}`;
-    return `${area.padEnd(52)}${percent(reached).padStart(6)}      ${goal}; ${lowest}`;
+  return rungs.map(({ area, reached, cases, worst, ofRoof: near, speeds, unit, steps }) => {
+    const found = reached === null ? 'not compared' : percent(reached).padStart(6).padEnd(12);
+    const notes = [
+      `asked: ${steps.map(percent).join(' / ')}`,
+      worst === undefined || cases < 2 ? '' : `${cases} cases, the lowest ${percent(worst.reached)}: ${worst.name}`,
+      near === undefined ? '' : `${percent(near)} of the roof`,
+      ...Object.entries(speeds ?? {}).map(([name, speed]) => `${name} ${speed.toFixed(0)} ${unit}/s`),
+    ];
+    return `${area.padEnd(52)}${found}  ${notes.filter((note) => note !== '').join('; ')}`;
   });
 }

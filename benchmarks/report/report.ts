@@ -27,6 +27,8 @@ export interface Result {
     readonly flops: number;
     readonly bandwidth: number;
   };
+  /** What a step of a job works through, where its speed is told so: images, tokens. */
+  readonly items?: { readonly count: number; readonly unit: string };
   /** By runner: "athanor", "torch", "torch-channels-last", ... */
   readonly timings: Readonly<Record<string, Timing>>;
   /** How far the peers' results were from athanor's, relative to the largest value; what was allowed. */
@@ -61,6 +63,8 @@ export interface Report {
   readonly results: readonly Result[];
   /** Rows of the op table that no case ran. */
   readonly uncovered: readonly string[];
+  /** Cases for which no time was left. */
+  readonly unfinished?: number;
   /** Seconds that the run took. */
   readonly seconds: number;
 }

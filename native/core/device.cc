@@ -9,6 +9,7 @@
 #include <shared_mutex>
 
 #include "core/error.h"
+#include "core/settings.h"
 #include "core/storage.h"
 
 namespace athanor {
@@ -122,7 +123,7 @@ Device::Device(const DeviceModule& module, int ordinal)
       ordinal_(ordinal),
       name_(format("%s:%d", module.kind, ordinal)),
       properties_(properties_of(module, ordinal)),
-      allocator_(name_, source_of(this), properties_.memory_bytes),
+      allocator_(name_, source_of(this), properties_.memory_bytes, settings().device_cache),
       staging_({module.allocate_host, module.release_host, ordinal, module.passed, module.await_event}) {
   Table& ops = Table::instance();
   for (int op = 0; op < ops.size(); ++op)

@@ -25,8 +25,8 @@ size_t segment_bytes(size_t bytes, bool small) {
 
 }  // namespace
 
-DeviceAllocator::DeviceAllocator(std::string name, Source source, size_t physical)
-    : name_(std::move(name)), source_(source), physical_(physical) {}
+DeviceAllocator::DeviceAllocator(std::string name, Source source, size_t physical, bool cache)
+    : name_(std::move(name)), source_(source), physical_(physical), cache_(cache) {}
 
 DeviceAllocator::~DeviceAllocator() {
   while (!live_.empty()) release({live_.begin()->first, live_.begin()->second->bytes});
@@ -53,7 +53,7 @@ DeviceAllocator::Piece* DeviceAllocator::take_cached(size_t bytes, int queue, bo
 
 DeviceAllocator::Piece* DeviceAllocator::take_segment(size_t bytes, int queue, bool small) {
   // Under a limit, or on a device that is nearly full, a segment of exactly the request may be all that is left.
-  for (const size_t size : {segment_bytes(bytes, small), bytes}) {
+  for (const size_t size : {cache_ ? segment_bytes(bytes, small) : bytes, bytes}) {
     const size_t held = stats_.live_bytes + stats_.cached_bytes;
     if (stats_.limit_bytes != 0 && (size > stats_.limit_bytes || held > stats_.limit_bytes - size)) continue;
     ++stats_.system_calls;
@@ -85,7 +85,7 @@ void DeviceAllocator::absorb_next(Piece* piece) {
 }
 
 Block DeviceAllocator::allocate(size_t bytes, int queue) {
-  const size_t wanted = round_up(bytes);
+  const size_t wanted = cache_ ? round_up(bytes) : std::max<size_t>(bytes, 1);
   const bool small = wanted <= kSmall;
   std::lock_guard<std::mutex> lock(mutex_);
   Piece* piece = take_cached(wanted, queue, small);
@@ -127,6 +127,7 @@ void DeviceAllocator::release(Block block) noexcept {
     absorb_next(piece);
   }
   pool_of(*piece).insert(piece);
+  if (!cache_) trim_locked(0);
 }
 
 void DeviceAllocator::trim_locked(size_t keep) noexcept {

@@ -24,8 +24,11 @@ class DeviceAllocator {
     void (*release)(void* context, void* data) noexcept;  // must wait for all work that may use it
   };
 
-  /** `name` stands in messages; `physical` is what the device has. */
-  DeviceAllocator(std::string name, Source source, size_t physical);
+  /**
+   * `name` stands in messages; `physical` is what the device has. Without `cache` each request is a segment of exactly
+   * its bytes, given back when it is freed: a tool that watches accesses sees where each buffer ends.
+   */
+  DeviceAllocator(std::string name, Source source, size_t physical, bool cache = true);
   ~DeviceAllocator();
   DeviceAllocator(const DeviceAllocator&) = delete;
 
@@ -72,6 +75,7 @@ class DeviceAllocator {
   size_t most() const { return stats_.limit_bytes != 0 ? stats_.limit_bytes : physical_; }
 
   const size_t physical_;
+  const bool cache_;
   mutable std::mutex mutex_;
   std::map<std::pair<int, bool>, Pool> pools_;  // of free pieces, by queue and size
   std::unordered_map<void*, Piece*> live_;

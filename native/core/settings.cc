@@ -59,17 +59,19 @@ int parse_threads(const char* text) {
   return static_cast<int>(number);
 }
 
-bool parse_synchronous(const char* text) {
-  if (is_unset(text) || std::strcmp(text, "0") == 0 || std::strcmp(text, "false") == 0) return false;
+bool parse_switch(const char* name, const char* text, bool otherwise) {
+  if (is_unset(text)) return otherwise;
+  if (std::strcmp(text, "0") == 0 || std::strcmp(text, "false") == 0) return false;
   if (std::strcmp(text, "1") == 0 || std::strcmp(text, "true") == 0) return true;
-  throw Error(format("ATHANOR_SYNC: 1 or 0 was expected: '%s'", text));
+  throw Error(format("%s: 1 or 0 was expected: '%s'", name, text));
 }
 
 const Settings& settings() {
   static const Settings all = {
       parse_memory_limit(std::getenv("ATHANOR_MEMORY_LIMIT")),
       parse_threads(std::getenv("ATHANOR_NUM_THREADS")),
-      parse_synchronous(std::getenv("ATHANOR_SYNC")),
+      parse_switch("ATHANOR_SYNC", std::getenv("ATHANOR_SYNC"), false),
+      parse_switch("ATHANOR_DEVICE_CACHE", std::getenv("ATHANOR_DEVICE_CACHE"), true),
   };
   return all;
 }

@@ -9,6 +9,7 @@ struct Settings {
   size_t memory_limit = 0;   // ATHANOR_MEMORY_LIMIT, in bytes; 0: none
   int threads = 0;           // ATHANOR_NUM_THREADS; 0: not said
   bool synchronous = false;  // ATHANOR_SYNC
+  bool device_cache = true;  // ATHANOR_DEVICE_CACHE
 };
 
 /** Read on first use. Throws Error naming the variable, what it may be and what it is. */
@@ -20,7 +21,7 @@ const Settings& settings();
 size_t parse_memory_limit(const char* text);
 /** A whole number from 1 to 1024. */
 int parse_threads(const char* text);
-/** 1 or true, 0 or false. */
-bool parse_synchronous(const char* text);
+/** 1 or true, 0 or false; `name` is the variable's, `otherwise` holds where it is not set. */
+bool parse_switch(const char* name, const char* text, bool otherwise);
 
 }  // namespace athanor

@@ -159,3 +159,15 @@ TEST(device_allocator_never_hands_out_memory_twice) {
   allocator.trim();
   CHECK_EQUAL(driver.held, 0u);
 }
+
+TEST(device_allocator_without_a_cache_gives_each_request_a_segment_of_its_bytes) {
+  Driver driver(size_t{1} << 30);
+  DeviceAllocator allocator("cuda:0", driver.source(), driver.room, false);
+  const Block a = allocator.allocate(1001), b = allocator.allocate(1000), none = allocator.allocate(0);
+  CHECK_EQUAL(driver.segments.size(), 3u);
+  CHECK_EQUAL(driver.segments.at(a.data), 1001u);
+  CHECK_EQUAL(allocator.stats().live_bytes, 2002u);
+  for (const Block& block : {a, b, none}) allocator.release(block);
+  CHECK_EQUAL(driver.held, 0u);
+  CHECK_EQUAL(allocator.stats().cached_bytes, 0u);
+}

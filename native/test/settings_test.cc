@@ -3,14 +3,15 @@
 #include "test/check.h"
 
 using athanor::parse_memory_limit;
-using athanor::parse_synchronous;
+using athanor::parse_switch;
 using athanor::parse_threads;
 
 TEST(settings_that_are_not_set) {
   CHECK_EQUAL(parse_memory_limit(nullptr), 0u);
   CHECK_EQUAL(parse_memory_limit(""), 0u);
   CHECK_EQUAL(parse_threads(nullptr), 0);
-  CHECK(!parse_synchronous(nullptr));
+  CHECK(!parse_switch("ATHANOR_SYNC", nullptr, false));
+  CHECK(parse_switch("ATHANOR_DEVICE_CACHE", nullptr, true));
 }
 
 TEST(settings_memory_limit_takes_units) {
@@ -36,10 +37,10 @@ TEST(settings_threads_are_a_count) {
 }
 
 TEST(settings_synchronous_is_a_switch) {
-  CHECK(parse_synchronous("1"));
-  CHECK(parse_synchronous("true"));
-  CHECK(!parse_synchronous("0"));
-  CHECK(!parse_synchronous("false"));
+  CHECK(parse_switch("ATHANOR_SYNC", "1", false));
+  CHECK(parse_switch("ATHANOR_SYNC", "true", false));
+  CHECK(!parse_switch("ATHANOR_SYNC", "0", false));
+  CHECK(!parse_switch("ATHANOR_SYNC", "false", false));
   for (const char* wrong : {"yes", "2", "on "})
-    CHECK_THROWS(parse_synchronous(wrong), "ATHANOR_SYNC: 1 or 0 was expected: '");
+    CHECK_THROWS(parse_switch("ATHANOR_SYNC", wrong, false), "ATHANOR_SYNC: 1 or 0 was expected: '");
 }

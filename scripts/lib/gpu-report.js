@@ -25,7 +25,9 @@ function mergeResults(older, newer) {
   return [...older.map((result) => later.get(result.name) ?? result), ...newer.filter(({ name }) => !known.has(name))];
 }
 
+/** Two runs of one kind of benchmarks. Of one run, as it was earlier and later, what comes later is all of it. */
 function mergeBenchmarks(older, newer) {
+  if (older.run !== undefined && older.run === newer.run) return newer;
   const results = mergeResults(older.results, newer.results);
   return {
     ...older,
@@ -36,28 +38,30 @@ function mergeBenchmarks(older, newer) {
   };
 }
 
-/**
- * Two reports of one GPU and one commit as one: of what both have, the newer. Throws where they are of different ones: a
- * file that mixes them would be nobody's.
- */
-function mergeReports(older, newer) {
-  if (Object.keys(older).length === 0) return newer;
+/** What makes two reports ones of different things, in words; null: nothing. A file that mixes them would be nobody's. */
+function differenceOf(older, newer) {
+  if (Object.keys(older).length === 0) return null;
   const gpu = (report) => report.gpus?.map(({ name }) => name).join(', ');
   for (const [what, of] of [
     ['commit', (report) => report.commit],
     ['GPU', gpu],
   ]) {
-    if (of(older) !== of(newer)) throw new Error(`reports of different ${what}s: ${of(older)} and ${of(newer)}`);
+    if (of(older) !== of(newer)) return `results of another ${what}: ${of(older)}, not ${of(newer)}`;
   }
+  return null;
+}
+
+/** Two reports of one GPU and one commit as one: of what both have, the newer. */
+function mergeReports(older, newer) {
   const merged = { ...older, ...newer };
-  for (const key of ['tests', 'training', 'benchmarks']) {
+  for (const key of ['tests', 'training', 'benchmarks', 'sanitizer']) {
     if (isObject(older[key]) && isObject(newer[key])) merged[key] = { ...older[key], ...newer[key] };
   }
-  for (const precision of Object.keys(older.benchmarks ?? {})) {
-    const later = newer.benchmarks?.[precision];
-    if (later) merged.benchmarks[precision] = mergeBenchmarks(older.benchmarks[precision], later);
+  for (const part of Object.keys(older.benchmarks ?? {})) {
+    const later = newer.benchmarks?.[part];
+    if (later) merged.benchmarks[part] = mergeBenchmarks(older.benchmarks[part], later);
   }
   return merged;
 }
 
-module.exports = { readReport, writeReport, mergeReports };
+module.exports = { readReport, writeReport, mergeReports, differenceOf };

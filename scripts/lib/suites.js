@@ -20,19 +20,18 @@ function runNativeTests({ env = {}, out = 'build/cmake', part = '' } = {}) {
   return countsOf(result.stdout, result.status);
 }
 
-/** `timeout`: milliseconds after which it has failed. */
-function runJest(args = [], { env = {}, timeout } = {}) {
-  const report = path.join(root, 'build', 'jest.json');
-  fs.rmSync(report, { force: true });
-  const jest = [packageFile('jest', 'bin/jest.js'), '--json', `--outputFile=${report}`, ...args];
-  const { status } = spawnSync(process.execPath, jest, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdio: ['inherit', 'ignore', 'inherit'], // the report for people is on stderr
-    timeout,
-  });
-  if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
-  const found = JSON.parse(fs.readFileSync(report, 'utf8'));
+const REPORT = path.join(root, 'build', 'jest.json');
+
+/** The arguments with which node runs jest, so that jestCounts() finds what came of it. */
+function jestCommand(args) {
+  fs.rmSync(REPORT, { force: true });
+  return [packageFile('jest', 'bin/jest.js'), '--json', `--outputFile=${REPORT}`, ...args];
+}
+
+/** What came of a run of jest that ended with this exit code; one that left no report failed once. */
+function jestCounts(status) {
+  if (!fs.existsSync(REPORT)) return { passed: 0, failed: 1, skipped: 0 };
+  const found = JSON.parse(fs.readFileSync(REPORT, 'utf8'));
   const left = found.testResults
     .flatMap((file) => file.assertionResults)
     .filter((t) => t.status === 'pending' || t.status === 'todo');
@@ -41,4 +40,13 @@ function runJest(args = [], { env = {}, timeout } = {}) {
   return { passed: found.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed, skipped: left.length };
 }
 
-module.exports = { runNativeTests, runJest };
+function runJest(args = [], { env = {} } = {}) {
+  const { status } = spawnSync(process.execPath, jestCommand(args), {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['inherit', 'ignore', 'inherit'], // the report for people is on stderr
+  });
+  return jestCounts(status);
+}
+
+module.exports = { runNativeTests, runJest, jestCommand, jestCounts };

@@ -20,6 +20,10 @@ setDefaultDevice('cuda'); // opens the module, which the lists below ask
 const ready = [...subjects()].filter(([, { op }]) => op.code >= 0 && native.kernels(op.code, 1).length > 0);
 setDefaultDevice('cpu');
 
+// Of these families alone, where a process each is wanted.
+const families = process.env.ATHANOR_TEST_FAMILIES?.split(',');
+const chosen = families === undefined ? null : cudaRows(families);
+
 test('the support table lists the rows that have kernels here', () => {
   const rows = [...subjects().values()].filter(({ op }) => op.code >= 0);
   const listed = cudaRows();
@@ -40,6 +44,7 @@ const checks = [forward, random, layoutsCheck, sizesCheck, special].filter(
 for (const check of checks) {
   describe(check.name, () => {
     for (const [name, subject] of ready) {
+      if (chosen !== null && !chosen.has(subject.op.name)) continue;
       if (check.applies(subject)) test(name, () => check.run(subject, { seed }));
     }
   });

@@ -40,6 +40,7 @@ describe('environment variables', () => {
     ['ATHANOR_NUM_THREADS', '0', 'a whole number from 1 to 1024 was expected'],
     ['ATHANOR_NUM_THREADS', '1.5', 'a whole number from 1 to 1024 was expected'],
     ['ATHANOR_SYNC', 'on', '1 or 0 was expected'],
+    ['ATHANOR_DEVICE_CACHE', 'no', '1 or 0 was expected'],
   ])('%s=%s is refused', (name, value, wrong) => {
     const { status, stderr } = run(report, { [name]: value });
     expect(status).toBe(1);

@@ -16,18 +16,24 @@ const root = path.resolve(__dirname, '..', '..', '..');
 const begin = '<!-- support table: npm run ops -- support --write -->';
 const end = '<!-- end of support table -->';
 
-/** The rows with kernels for CUDA, as the sources say it: all lines of ops.def that are expressions, and the lists. */
-export function cudaRows(): Set<string> {
+/** The rows with kernels for CUDA, as the sources say it: what the lists name, and the lines of ops.def of the kinds that they take whole. */
+export function cudaRows(families?: readonly string[]): Set<string> {
   const folder = path.join(root, 'native', 'cuda');
-  const lists = fs.readdirSync(folder).filter((name) => name.endsWith('.cu'));
-  const found = (file: string, pattern: RegExp) =>
-    [...fs.readFileSync(file, 'utf8').matchAll(pattern)].map(([, name]) => name);
-  const structured = /\bATHANOR_OP\((\w+),/g;
-  const expressions = /^(?!OP\b)[A-Z][A-Z_0-9]*\((\w+), .*\)$/gm;
-  return new Set([
-    ...lists.flatMap((name) => found(path.join(folder, name), structured)),
-    ...found(path.join(root, 'native', 'ops.def'), expressions),
-  ]);
+  const files = fs.readdirSync(folder).filter((name) => name.endsWith('.cu'));
+  const table = fs.readFileSync(path.join(root, 'native', 'ops.def'), 'utf8');
+  const found = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name);
+  const rows = files
+    .filter((name) => families === undefined || families.includes(name.slice(0, -3)))
+    .flatMap((name) => {
+      const text = fs.readFileSync(path.join(folder, name), 'utf8');
+      const kinds = new Set(found(text, /^#define ([A-Z][A-Z_0-9]*)\(name\b/gm));
+      // A kind that a file does not take itself may fall back to one that it does.
+      for (const [, kind, other] of table.matchAll(/^#define (\w+)\(name\b.*\) (\w+)\(name\b/gm))
+        if (kinds.has(other)) kinds.add(kind);
+      const lines = [...kinds].flatMap((kind) => found(table, new RegExp(`^${kind}\\((\\w+), .*\\)$`, 'gm')));
+      return [...found(text, /\bATHANOR_OP\((\w+),/g), ...lines];
+    });
+  return new Set(rows);
 }
 
 const isPublic = (name: string) => name in athanor || name in athanor.Tensor.prototype;
