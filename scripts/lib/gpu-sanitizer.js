@@ -12,7 +12,8 @@ const { jestCommand, jestCounts } = require('./suites.js');
 const { watch } = require('./watch.js');
 
 const FOLDER = path.join(root, 'native/cuda');
-const TOOL = 'compute-sanitizer';
+/** On the PATH, or where the toolkit puts it. */
+const PLACES = ['compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'];
 /** Its exit code where it found something; tests that fail give 1. */
 const FOUND = 9;
 /** Those whose kernels synchronise most, or are used most, come first. */
@@ -50,9 +51,9 @@ function plan(quick) {
 }
 
 async function sanitizer(run) {
-  const version = firstLine(TOOL);
-  if (version === null) {
-    console.log(`skipped: ${TOOL} is not installed`);
+  const program = PLACES.find((place) => firstLine(place) !== null);
+  if (program === undefined) {
+    console.log('skipped: compute-sanitizer is not installed');
     return run.results.keep({ sanitizer: 'not installed' }, { ...NONE, skipped: 1 });
   }
   for (const { tool, family, check } of plan(run.quick)) {
@@ -78,7 +79,7 @@ async function sanitizer(run) {
       '20',
     ];
     const { deadline } = run;
-    const end = await watch(TOOL, [...args, process.execPath, ...jest], { env, deadline });
+    const end = await watch(program, [...args, process.execPath, ...jest], { env, deadline });
     const told = jestCounts(end.status === FOUND ? 0 : end.status);
     const tests = Math.max(0, told.passed - 1); // one is of the list of rows
     const found = {
