@@ -94,6 +94,11 @@ __global__ void __launch_bounds__(kTileThreads, kBackwardBlocks<R, Width>)
     using Block = typename R::template Block<Tiles::keys>;
     Block slopes;
     await_tiles();
+    if (s0 == 0) {
+      prepare_tile<R, Tiles::queries>(tiles.q);
+      prepare_tile<R, Tiles::queries>(tiles.g);
+    }
+    prepare_tile<R, Tiles::keys>(tiles.v);
 #ifndef ATHANOR_FAULT_ATTENTION_VALUES  // a test leaves this barrier out, and must see wrong results
     __syncthreads();                    // values are there; nobody reads the keys of the tile before any more
 #endif
@@ -101,6 +106,7 @@ __global__ void __launch_bounds__(kTileThreads, kBackwardBlocks<R, Width>)
     commit_copies();
     if (works) R::multiply(slopes, tiles.g + warp * R::rows, tiles.v, lane);
     await_tiles();
+    prepare_tile<R, Tiles::keys>(tiles.k);
 #ifndef ATHANOR_FAULT_ATTENTION_KEYS  // and this one
     __syncthreads();                  // keys are there; nobody reads the values any more
 #endif
@@ -160,6 +166,12 @@ __global__ void __launch_bounds__(kTileThreads, kBackwardBlocks<R, Width>)
   int stage = 0;
   for (int l0 = first; l0 < queries; l0 += Tiles::queries) {
     await_tiles();
+    if (l0 == first) {
+      prepare_tile<R, Tiles::keys>(tiles.k);
+      prepare_tile<R, Tiles::keys>(tiles.v);
+    }
+    prepare_tile<R, Tiles::queries>(tiles.q[stage]);
+    prepare_tile<R, Tiles::queries>(tiles.g[stage]);
 #ifndef ATHANOR_FAULT_ATTENTION_QUERIES  // a test leaves this barrier out, and must see wrong results
     __syncthreads();                     // queries are there; nobody reads those of the tile before any more
 #endif

@@ -23,6 +23,7 @@ struct ExactRows {
   static constexpr int own = Rows / 4;      // rows of a thread
   static constexpr int groups = kWarp / 8;  // rows side by side
   static constexpr int backward_blocks = 2;
+  static constexpr bool prepares = false;
 
   static __device__ __forceinline__ int row(int lane, int i) { return lane / sharers + i * groups; }
 

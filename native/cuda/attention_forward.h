@@ -83,6 +83,8 @@ __global__ void __launch_bounds__(kTileThreads, 2) attend_tiles(Attention<float>
     const bool works = row0 < queries && (!a.causal || s0 < row0 + R::rows);  // whole warps
     typename R::template Block<Tiles::keys> block;
     await_tiles();
+    if (s0 == 0) prepare_tile<R, Tiles::queries>(tiles.q);
+    prepare_tile<R, Tiles::keys>(tiles.k);
 #ifndef ATHANOR_FAULT_ATTENTION_KEYS  // a test leaves this barrier out, and must see wrong results
     __syncthreads();                  // keys are there; nobody reads the values of the tile before any more
 #endif
@@ -94,6 +96,7 @@ __global__ void __launch_bounds__(kTileThreads, 2) attend_tiles(Attention<float>
       running.template take<Tiles::keys, Width>(block, sums);
     }
     await_tiles();
+    prepare_tile<R, Tiles::keys>(tiles.v);
 #ifndef ATHANOR_FAULT_ATTENTION_VALUES  // and this one
     __syncthreads();                    // values are there; nobody reads the keys any more
 #endif

@@ -21,6 +21,12 @@ struct Tf32Rows {
   static constexpr int tiles = Rows / 16;
   static constexpr int backward_blocks = 3;
 
+  static constexpr bool prepares = true;
+  static __device__ __forceinline__ float rounded(float x) { return m::from_bits<float>(to_tf32(x)); }
+  static __device__ __forceinline__ float4 prepare(const float4& x) {
+    return {rounded(x.x), rounded(x.y), rounded(x.z), rounded(x.w)};
+  }
+
   static __device__ __forceinline__ int row(int lane, int i) { return accumulator_element(lane, 0).row + i * 8; }
 
   template <int Columns>
@@ -55,11 +61,6 @@ struct Tf32Rows {
     }
   };
 
-  static __device__ __forceinline__ void round_all(uint32_t (&to)[4]) {
-#pragma unroll
-    for (int r = 0; r < 4; ++r) to[r] = to_tf32(m::from_bits<float>(to[r]));
-  }
-
   /** block = A B^T of the warp's rows a and the rows b of a tile. */
   template <int Columns, int Width>
   static __device__ __forceinline__ void multiply(Block<Columns>& block, const TileRow<Width>* a,
@@ -79,15 +80,11 @@ struct Tf32Rows {
     for (int e = 0; e < Width; e += 8) {
       uint32_t left[tiles][4];
 #pragma unroll
-      for (int i = 0; i < tiles; ++i) {
-        load_matrices<false>(left[i], from_a + i * 16 * TileRow<Width>::pitch + e);
-        round_all(left[i]);
-      }
+      for (int i = 0; i < tiles; ++i) load_matrices<false>(left[i], from_a + i * 16 * TileRow<Width>::pitch + e);
 #pragma unroll
       for (int j = 0; j < Columns / 8; j += 2) {
         uint32_t both[4];
         load_matrices<false>(both, from_b + j * 8 * TileRow<Width>::pitch + e);
-        round_all(both);
 #pragma unroll
         for (int k = 0; k < 2; ++k) {
           const uint32_t right[2] = {both[k * 2], both[k * 2 + 1]};
@@ -113,10 +110,10 @@ struct Tf32Rows {
 #pragma unroll
       for (int c = 0; c < Width; c += 32) {
         const float4 low = b[k * 8 + pair].four(c + four), high = b[k * 8 + pair + 1].four(c + four);
-        const uint32_t right[4][2] = {{to_tf32(low.x), to_tf32(high.x)},
-                                      {to_tf32(low.y), to_tf32(high.y)},
-                                      {to_tf32(low.z), to_tf32(high.z)},
-                                      {to_tf32(low.w), to_tf32(high.w)}};
+        const uint32_t right[4][2] = {{m::bits(low.x), m::bits(high.x)},
+                                      {m::bits(low.y), m::bits(high.y)},
+                                      {m::bits(low.z), m::bits(high.z)},
+                                      {m::bits(low.w), m::bits(high.w)}};
 #pragma unroll
         for (int j = 0; j < 4; ++j)
 #pragma unroll

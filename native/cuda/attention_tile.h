@@ -5,7 +5,8 @@
 // of a warp are those of an arithmetic R, ExactRows (attention_exact.h) or Tf32Rows (attention_tf32.h):
 //   Block<Columns>: scores of the warp's rows and the rows of a tile; of(i, j), row(lane, i), column(lane, j);
 //   Sums<Width>: what the warp's rows gather; quad(i, q) are four numbers from column(lane, q) on;
-//   multiply(block, rows, tile): block = rows tile^T; add(sums, block, tile): sums += block tile.
+//   multiply(block, rows, tile): block = rows tile^T; add(sums, block, tile): sums += block tile;
+//   prepare(four): four numbers as these take them, where `prepares` says that this is not what was copied.
 // Nothing of a row is known to another warp, so warps meet only where tiles change.
 #pragma once
 #include "cuda/attention.h"
@@ -30,17 +31,38 @@ struct alignas(16) TileRow {
   __device__ __forceinline__ const float4& four(int e) const { return *reinterpret_cast<const float4*>(at + e); }
 };
 
+/** Which numbers of a tile a thread copies: four of every `together`th row. */
+template <int Width>
+struct CopiedChunks {
+  static constexpr int chunks = Width / 4, together = kTileThreads / chunks;
+  static __device__ __forceinline__ int column() { return static_cast<int>(threadIdx.x) % chunks * 4; }
+  static __device__ __forceinline__ int row() { return static_cast<int>(threadIdx.x) / chunks; }
+};
+
 /** Starts the copy of `Rows` rows of a head from row `first` on; beyond `rows` and beyond `width` there are zeros. */
 template <int Rows, int Width>
 __device__ __forceinline__ void copy_tile(TileRow<Width>* to, const float* head, int64_t step, int first, int rows,
                                           int width) {
-  constexpr int chunks = Width / 4, together = kTileThreads / chunks;
-  static_assert(Rows % together == 0, "copies are shared out evenly");
-  const int e = static_cast<int>(threadIdx.x) % chunks * 4, own = static_cast<int>(threadIdx.x) / chunks;
+  using Own = CopiedChunks<Width>;
+  static_assert(Rows % Own::together == 0, "copies are shared out evenly");
+  const int e = Own::column(), own = Own::row();
 #pragma unroll
-  for (int r = own; r < own + Rows; r += together) {
+  for (int r = own; r < own + Rows; r += Own::together) {
     const bool inside = first + r < rows && e < width;
     copy_async<16>(to[r].at + e, inside ? head + (first + r) * step + e : head, inside ? 16 : 0);
+  }
+}
+
+/** Brings what this thread copied into the form in which its products take it. A barrier must follow. */
+template <class R, int Rows, int Width>
+__device__ __forceinline__ void prepare_tile(TileRow<Width>* tile) {
+  if constexpr (R::prepares) {
+    using Own = CopiedChunks<Width>;
+#pragma unroll
+    for (int r = Own::row(); r < Own::row() + Rows; r += Own::together) {
+      float4& four = *reinterpret_cast<float4*>(tile[r].at + Own::column());
+      four = R::prepare(four);
+    }
   }
 }
 
