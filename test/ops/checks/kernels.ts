@@ -10,9 +10,9 @@ const threadCounts = [1, 3];
 const inLayouts = ['contiguous', 'transposed'] as const;
 const doesNotFit = /the forced kernel .* does not fit/;
 
-/** Runs `body` with one kernel of the row as the only choice. False when it does not fit the call. */
-export function forced(code: number, kernel: number, body: () => void): boolean {
-  native.forceKernel(code, kernel);
+/** Runs `body` with one kernel of the row, on a device, as the only choice. False when it does not fit the call. */
+export function forced(code: number, kernel: number, body: () => void, device = 0): boolean {
+  native.forceKernel(code, kernel, device);
   try {
     body();
     return true;
@@ -20,7 +20,7 @@ export function forced(code: number, kernel: number, body: () => void): boolean 
     if (doesNotFit.test((error as { message: string }).message)) return false;
     throw error;
   } finally {
-    native.forceKernel(code, -1);
+    native.forceKernel(code, -1, device);
   }
 }
 
