@@ -30,3 +30,11 @@ cudaError_t create_event(cudaEvent_t* out) { return cudaEventCreate(out); }
 
 }  // namespace cuda
 }  // namespace athanor
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, const void* kernel) {
+  out->maxDynamicSharedSizeBytes = static_cast<int>(athanor::simulator::granted_shared(kernel));
+  return cudaSuccess;
+}
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute, int value) {
+  return athanor::simulator::grant_shared(kernel, value) ? cudaSuccess : cudaErrorInvalidValue;
+}

@@ -2,6 +2,7 @@
 
 #include "cuda/simulator/devices.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <deque>
@@ -44,7 +45,7 @@ constexpr size_t kMostPending = 256;  // a real queue has a bound too
 
 struct Memory {
   std::mutex mutex;
-  std::unordered_map<void*, size_t> live;
+  std::unordered_map<void*, size_t> live, host;  // of devices, and of the host where they may read it
   size_t bytes = 0;
   size_t limit = size_t{1} << 30;
   Memory() {
@@ -127,19 +128,29 @@ bool admit(Stream* stream, const void* kernel, dim3 grid, dim3 block, size_t sha
   return told(state()) == cudaSuccess;
 }
 
-cudaError_t get_attributes(cudaFuncAttributes* out, const void* kernel) {
-  in_use();
+size_t granted_shared(const void* kernel) {
   std::lock_guard<std::mutex> lock(granted().mutex);
-  out->maxDynamicSharedSizeBytes = static_cast<int>(granted().bytes[{current_device, kernel}]);
-  return told(state());
+  return granted().bytes[{current_device, kernel}];
 }
 
-cudaError_t set_attribute(const void* kernel, cudaFuncAttribute, int value) {
-  in_use();
-  if (value < 0 || static_cast<size_t>(value) > kMostShared) return told(cudaErrorInvalidValue);
+bool grant_shared(const void* kernel, int bytes) {
+  if (bytes < 0 || static_cast<size_t>(bytes) > kMostShared) return false;
   std::lock_guard<std::mutex> lock(granted().mutex);
-  granted().bytes[{current_device, kernel}] = static_cast<size_t>(value);
-  return told(state());
+  granted().bytes[{current_device, kernel}] = static_cast<size_t>(bytes);
+  return true;
+}
+
+std::vector<std::pair<uintptr_t, uintptr_t>> usable_memory() {
+  auto& m = memory();
+  std::lock_guard<std::mutex> lock(m.mutex);
+  std::vector<std::pair<uintptr_t, uintptr_t>> out;
+  for (const auto* all : {&m.live, &m.host})
+    for (const auto& [data, bytes] : *all) {
+      const auto begin = reinterpret_cast<uintptr_t>(data);
+      out.emplace_back(begin, begin + bytes);
+    }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 void enqueue(Stream* stream, std::function<void()> work) {
@@ -173,6 +184,8 @@ cudaError_t cudaGetLastError() {
   last_error = cudaSuccess;
   return error;
 }
+
+cudaError_t cudaPeekAtLastError() { return last_error; }
 
 const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
@@ -237,10 +250,17 @@ cudaError_t cudaFree(void* data) {
 cudaError_t cudaMallocHost(void** out, size_t bytes) {
   in_use();
   *out = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-  return *out == nullptr ? told(cudaErrorMemoryAllocation) : cudaSuccess;
+  if (*out == nullptr) return told(cudaErrorMemoryAllocation);
+  auto& m = memory();
+  std::lock_guard<std::mutex> lock(m.mutex);
+  m.host[*out] = bytes;
+  return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* data) {
   in_use();
+  auto& m = memory();
+  std::lock_guard<std::mutex> lock(m.mutex);
+  if (m.host.erase(data) == 0) return told(cudaErrorInvalidValue);
   std::free(data);
   return cudaSuccess;
 }

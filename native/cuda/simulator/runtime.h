@@ -7,10 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <type_traits>
 
-#include "cuda/simulator/executor.h"
+#include "cuda/simulator/queue.h"
 
 // ---- the language
 #define __global__ static
@@ -148,14 +147,6 @@ enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cu
 
 namespace athanor {
 namespace simulator {
-struct Stream;
-struct Event;
-void enqueue(Stream* stream, std::function<void()> work);
-/** Whether a GPU would take the launch; else the thread's last error says why not. */
-bool admit(Stream* stream, const void* kernel, dim3 grid, dim3 block, size_t shared);
-cudaError_t get_attributes(cudaFuncAttributes* out, const void* kernel);
-cudaError_t set_attribute(const void* kernel, cudaFuncAttribute attribute, int value);
-
 template <class... P>
 void launch(Stream* stream, dim3 grid, dim3 block, size_t shared, void (*kernel)(P...), P... args) {
   if (!admit(stream, reinterpret_cast<const void*>(kernel), grid, block, shared)) return;
@@ -170,16 +161,12 @@ void launch(Stream* stream, dim3 grid, dim3 block, size_t shared, void (*kernel)
 using cudaStream_t = ::athanor::simulator::Stream*;
 using cudaEvent_t = ::athanor::simulator::Event*;
 
-template <class... P>
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, void (*kernel)(P...)) {
-  return ::athanor::simulator::get_attributes(out, reinterpret_cast<const void*>(kernel));
-}
-template <class... P>
-cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
-  return ::athanor::simulator::set_attribute(reinterpret_cast<const void*>(kernel), attribute, value);
-}
-
+// With the names and types of the toolkit's own: what nvcc compiled can be linked with them too.
+extern "C" {
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, const void* kernel);
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
 cudaError_t cudaGetLastError();
+cudaError_t cudaPeekAtLastError();
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDeviceSynchronize();
 const char* cudaGetErrorString(cudaError_t error);
@@ -196,3 +183,13 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
+}
+
+template <class... P>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* out, void (*kernel)(P...)) {
+  return cudaFuncGetAttributes(out, reinterpret_cast<const void*>(kernel));
+}
+template <class... P>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value) {
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
+}
