@@ -1,12 +1,16 @@
 'use strict';
 // The gates of the CUDA module that need no GPU: it has code for every architecture, kernels spill no registers, it is
-// small, and it loads on a machine without a driver and says that there is none. Without nvcc there is nothing to check.
+// small, and it loads on a machine without a driver and says that there is none. Then the PTX that nvcc made of every
+// kernel is executed on the processor, under test/device. Without nvcc there is nothing to check.
+//   npm run test:cuda               each row forward, and the tests of devices and layers
+//   npm run test:cuda -- --all      every check of each row, and each row forward under every schedule (half an hour)
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { prepare } = require('./lib/prepare.js');
 const { root, say, firstLine } = require('./lib/run.js');
-const { NONE, finish } = require('./lib/counts.js');
+const { NONE, add, finish } = require('./lib/counts.js');
+const { runJest } = require('./lib/suites.js');
 
 const ARCHITECTURES = ['sm_80', 'sm_90a'];
 const LARGEST = 16 * 2 ** 20; // bytes of the module
@@ -20,7 +24,7 @@ if (firstLine(process.env.CUDACXX || 'nvcc') === null) {
   console.log('skipped: no nvcc on the PATH, so the CUDA module was not built');
   finish({ ...NONE, skipped: 1 });
 }
-prepare();
+prepare({ native: { targets: ['athanor', 'athanor_cuda_ptx'] } });
 
 const counts = { ...NONE };
 function check(what, failures) {
@@ -84,4 +88,39 @@ const right =
   (told.gpu.available || (/driver/.test(told.gpu.reason) && told.refused.includes(told.gpu.reason)));
 if (right && !told.gpu.available) say(`no GPU here: ${told.gpu.reason}`);
 check('loading the module', right ? [] : [status === 0 ? stdout.trim() : stderr.trim()]);
-finish(counts);
+
+// What nvcc made of the kernels, executed.
+const coverage = path.join(root, 'build/ptx-coverage.txt');
+fs.rmSync(coverage, { force: true });
+const env = {
+  ATHANOR_CUDA_MODULE: path.join(root, 'build/cmake/athanor_cuda_ptx.so'),
+  ATHANOR_PTX_COVERAGE: coverage,
+};
+const all_ = process.argv.includes('--all');
+const patience = ['--testTimeout=300000'];
+let executed = runJest(['test/device', ...patience], {
+  env: { ...env, ...(all_ ? {} : { ATHANOR_TEST_CHECK: 'forward' }) },
+});
+for (let schedule = 1; all_ && schedule < 5; schedule++) {
+  say(`test/device under schedule ${schedule}, copies landing when they are waited for`);
+  const other = {
+    ATHANOR_SIMULATED_SCHEDULE: String(schedule),
+    ATHANOR_SIMULATED_LANDING: 'wait',
+    ATHANOR_TEST_CHECK: 'forward',
+  };
+  executed = add(executed, runJest(['test/device/rows', ...patience], { env: { ...env, ...other } }));
+}
+const seen = new Map(); // of each kernel: its instructions, and how many of them were executed
+const lines = fs.existsSync(coverage) ? fs.readFileSync(coverage, 'utf8').split('\n').filter(Boolean) : [];
+for (const line of lines) {
+  const [done, count, name] = line.split(' ');
+  seen.set(name, { done: Math.max(Number(done), seen.get(name)?.done ?? 0), count: Number(count) });
+}
+const ran = [...seen.values()].filter(({ done }) => done > 0);
+const sum = (list, key) => list.reduce((n, k) => n + k[key], 0);
+say(
+  `PTX: ${ran.length} of ${seen.size} kernels were executed, and ${sum(ran, 'done')} of their ${sum(ran, 'count')} instructions`,
+);
+check('PTX that can be executed', [...new Set(lines.filter((line) => line.startsWith('?')))]);
+check('kernels of PTX', ran.length > 0 ? [] : ['none was executed']);
+finish(add(counts, executed));

@@ -38,7 +38,8 @@ function cmakeSteps({ config, arch, targets, out, defines }) {
 
 /**
  * Builds `targets` (athanor: build/CONFIG/athanor.node, within `out` if sanitized; athanor_native_test: an executable in
- * `out`; athanor_cuda_simulated: the CUDA module on the simulator, in `out`) where they are stale.
+ * `out`; athanor_cuda_simulated and, where nvcc is, athanor_cuda_ptx: CUDA modules for the processor, in `out`) where they
+ * are stale.
  * CMake's tree must not be build/ itself, which node-gyp owns.
  */
 function buildNative(options = {}) {
@@ -52,7 +53,11 @@ function buildNative(options = {}) {
   // Named, since a define of an earlier build stays in CMake's cache.
   const defines = ['-DATHANOR_CUDA=AUTO', ...extraDefines(), `-DATHANOR_SANITIZE=${sanitize}`];
   const addon = `${sanitize ? `${out}/` : ''}build/${config}/athanor.node`;
-  const files = { athanor: addon, athanor_cuda_simulated: `${out}/athanor_cuda_simulated.so` };
+  const files = {
+    athanor: addon,
+    athanor_cuda_simulated: `${out}/athanor_cuda_simulated.so`,
+    athanor_cuda_ptx: `${out}/athanor_cuda_ptx.so`,
+  };
   const results = targets.map((name) => files[name] ?? `${out}/${name}`);
   const hash = hashOf(
     ['native', 'CMakeLists.txt', 'scripts/lib/native.js', 'package-lock.json'],

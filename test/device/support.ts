@@ -4,5 +4,8 @@ import * as path from 'node:path';
 
 process.env.ATHANOR_CUDA_MODULE ??= path.resolve(__dirname, '../../build/cmake/athanor_cuda_simulated.so');
 
+/** Whether it is the one of nvcc's PTX, executed on the processor (npm run test:cuda). */
+export const executed = process.env.ATHANOR_CUDA_MODULE.includes('cuda_ptx');
+
 /** Whether kernels run on the processor, whose memory and chip are known. */
-export const simulated = process.env.ATHANOR_CUDA_MODULE.includes('simulated');
+export const simulated = executed || process.env.ATHANOR_CUDA_MODULE.includes('simulated');

@@ -11,19 +11,23 @@ namespace {
 
 size_t aligned(size_t at, size_t alignment) { return (at + alignment - 1) / alignment * alignment; }
 
-const std::map<std::string_view, Special> kSpecials{
-    {"%tid.x", Special::tid_x},       {"%tid.y", Special::tid_y},       {"%tid.z", Special::tid_z},
-    {"%ntid.x", Special::ntid_x},     {"%ntid.y", Special::ntid_y},     {"%ntid.z", Special::ntid_z},
-    {"%ctaid.x", Special::ctaid_x},   {"%ctaid.y", Special::ctaid_y},   {"%ctaid.z", Special::ctaid_z},
-    {"%nctaid.x", Special::nctaid_x}, {"%nctaid.y", Special::nctaid_y}, {"%nctaid.z", Special::nctaid_z},
-    {"%laneid", Special::lane},       {"%warpid", Special::warp}};
+const std::map<std::string_view, Special>& specials() {
+  static const auto& all = *new std::map<std::string_view, Special>{
+      {"%tid.x", Special::tid_x},       {"%tid.y", Special::tid_y},       {"%tid.z", Special::tid_z},
+      {"%ntid.x", Special::ntid_x},     {"%ntid.y", Special::ntid_y},     {"%ntid.z", Special::ntid_z},
+      {"%ctaid.x", Special::ctaid_x},   {"%ctaid.y", Special::ctaid_y},   {"%ctaid.z", Special::ctaid_z},
+      {"%nctaid.x", Special::nctaid_x}, {"%nctaid.y", Special::nctaid_y}, {"%nctaid.z", Special::nctaid_z},
+      {"%laneid", Special::lane},       {"%warpid", Special::warp}};
+  return all;
+}
 
 /** Copies what a call's arguments or results are from one place of local memory to another: operands are pairs. */
 void hand_over(Warp& w, const Instruction& i, uint32_t lanes) {
   const size_t size = w.block->program->local_bytes;
   each_lane(lanes, [&](int l) {
     char* mine = w.local.data() + static_cast<size_t>(l) * size;
-    for (int k = 1; k + 2 < i.count; k += 3) std::memcpy(mine + i.at[k + 1], mine + i.at[k], static_cast<size_t>(i.at[k + 2]));
+    for (int k = 1; k + 2 < i.count; k += 3)
+      std::memcpy(mine + i.at[k + 1], mine + i.at[k], static_cast<size_t>(i.at[k + 2]));
   });
 }
 
@@ -42,7 +46,8 @@ class Builder {
 
   std::unique_ptr<Program> build() {
     const auto at = module_.functions.find(program_->name);
-    if (at == module_.functions.end() || !at->second.entry) throw Unsupported("the module has no kernel " + program_->name);
+    if (at == module_.functions.end() || !at->second.entry)
+      throw Unsupported("the module has no kernel " + program_->name);
     const Function& kernel = at->second;
     for (const Variable& v : kernel.parameters) {
       const size_t offset = aligned(program_->parameter_bytes, v.alignment);
@@ -55,13 +60,18 @@ class Builder {
     // first, and meet the others when they come back.
     translate(kernel, true);
     finish_shared();
-    for (const auto& [instruction, label] : jumps_) program_->code[instruction].target = labels_.at(label);
+    for (const auto& [instruction, label] : jumps_) {
+      const auto found = labels_.find(label);
+      line_ = program_->code[instruction].line;
+      if (found == labels_.end()) refuse("unknown label: " + label.substr(label.find(':') + 1));
+      program_->code[instruction].target = found->second;
+    }
     return std::move(program_);
   }
 
  private:
   struct Callee {
-    int entry, back;  // where it begins, and the register of where it goes back to
+    int entry, back;                          // where it begins, and the register of where it goes back to
     std::vector<size_t> parameters, results;  // places in local memory
   };
 
@@ -119,7 +129,8 @@ class Builder {
     const std::string key(name);
     const auto at = symbols_.find(key);
     if (at != symbols_.end()) return &at->second;
-    if (const auto shared = module_.shared.find(key); shared != module_.shared.end()) return place_shared(shared->second);
+    if (const auto shared = module_.shared.find(key); shared != module_.shared.end())
+      return place_shared(shared->second);
     if (const auto global = globals_.find(key); global != globals_.end())
       return &symbols_
                   .emplace(key, Symbol{reinterpret_cast<uint64_t>(global->second.data()), Space::global,
@@ -178,7 +189,9 @@ class Builder {
           scopes_.pop_back();
           narrow_.pop_back();
           break;
-        case Statement::What::label: labels_[prefix + std::string(s.text)] = static_cast<int>(program_->code.size()); break;
+        case Statement::What::label:
+          labels_[prefix + std::string(s.text)] = static_cast<int>(program_->code.size());
+          break;
         case Statement::What::directive: directive(s.text); break;
         case Statement::What::instruction: instruction(s, prefix, kernel, self); break;
       }
@@ -299,15 +312,16 @@ class Builder {
     push(i, s.text);
   }
 
-  void ordinary(Instruction& i, const Mods& mods, const std::vector<std::string_view>& operands, std::string_view opcode) {
+  void ordinary(Instruction& i, const Mods& mods, const std::vector<std::string_view>& operands,
+                std::string_view opcode) {
     size_t vector = 1;
     for (const std::string_view operand : operands) add_operand(i, operand, &vector);
     // For mov: which of its operands is in braces.
     Mods cut = mods;
     if (mods[0] == "mov" && vector > 1) cut.push_back(operands[0].front() == '{' ? "unpack" : "pack");
     if (mods[0] == "cp" && (i.offset != 0)) refuse("a copy with a displacement");
-    if ((mods[0] == "bar" || mods[0] == "barrier") && mods.back() != "sync") refuse("a barrier of another kind");
-    if (mods[0] == "bar" && mods.size() == 2 && operands.size() != 1) refuse("a barrier of some threads only");
+    if (mods[0].substr(0, 3) == "bar" && mods[1] == "sync" && operands.size() != 1)
+      refuse("a barrier of some threads only");
     Meaning meaning;
     for (const auto table : {integer_meaning, float_meaning, compare_meaning, convert_meaning, warp_meaning})
       if (meaning.run == nullptr && meaning.kind == Kind::plain) meaning = table(cut);
@@ -363,8 +377,8 @@ class Builder {
   // ---- operands
   int32_t reg(std::string_view name) {
     if (const int32_t* known = find_register(name)) return *known;
-    const auto special = kSpecials.find(name);
-    if (special == kSpecials.end()) refuse("unknown register: " + std::string(name));
+    const auto special = specials().find(name);
+    if (special == specials().end()) refuse("unknown register: " + std::string(name));
     const auto known = specials_.find(special->second);
     if (known != specials_.end()) return known->second;
     const int at = new_register();

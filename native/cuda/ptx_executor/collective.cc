@@ -85,13 +85,15 @@ void load_matrices(Warp& w, const Instruction& i, uint32_t) {
   for (int m = 0; m < matrices; ++m)
     for (int l = 0; l < kLanes; ++l) {
       const int row = l / 4, column = l % 4 * 2;
-      const auto element = [&](int r, int c) { return static_cast<uint32_t>(Transposed ? rows[8 * m + c][r] : rows[8 * m + r][c]); };
+      const auto element = [&](int r, int c) {
+        return static_cast<uint32_t>(Transposed ? rows[8 * m + c][r] : rows[8 * m + r][c]);
+      };
       w.target(i.at[m])[l] = element(row, column) | element(row, column + 1) << 16;
     }
 }
 
-// ---- mma.sync .row.col: D = A B + C, with A of 16 lines, B of 8 columns. In the reference's words: groupID = lane / 4,
-// threadID_in_group = lane % 4, and element i of a fragment counts single numbers, not registers.
+// ---- mma.sync .row.col: D = A B + C, with A of 16 lines, B of 8 columns. In the reference's words: groupID = lane /
+// 4, threadID_in_group = lane % 4, and element i of a fragment counts single numbers, not registers.
 float from_bf16(uint32_t bits) { return as<float>(static_cast<Word>(bits) << 16); }
 float from_tf32(uint32_t bits) { return as<float>(bits & 0xffffe000u); }
 
@@ -135,7 +137,7 @@ void multiply(Warp& w, const Instruction& i, uint32_t) {
 }
 
 const std::unordered_map<std::string, Meaning>& table() {
-  static const std::unordered_map<std::string, Meaning> all{
+  static const auto& all = *new std::unordered_map<std::string, Meaning>{
       {"shfl.sync.up.b32", {shuffle<Exchange::up>, Kind::meet}},
       {"shfl.sync.down.b32", {shuffle<Exchange::down>, Kind::meet}},
       {"shfl.sync.bfly.b32", {shuffle<Exchange::butterfly>, Kind::meet}},

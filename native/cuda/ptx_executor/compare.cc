@@ -38,18 +38,48 @@ void compare(Warp& w, const Instruction& i, uint32_t lanes) {
   });
 }
 
-template <class T> bool unordered(T a, T b) { return a != a || b != b; }
+template <class T>
+bool unordered(T a, T b) {
+  return a != a || b != b;
+}
 
-template <class T> struct Equal { static bool of(T a, T b) { return a == b; } };
+template <class T>
+struct Equal {
+  static bool of(T a, T b) { return a == b; }
+};
 // Comparisons of floats are false where one is not a number; those whose name ends with u are true.
-template <class T> struct Unequal { static bool of(T a, T b) { return a != b && !unordered(a, b); } };
-template <class T> struct Less { static bool of(T a, T b) { return a < b; } };
-template <class T> struct LessEqual { static bool of(T a, T b) { return a <= b; } };
-template <class T> struct Greater { static bool of(T a, T b) { return a > b; } };
-template <class T> struct GreaterEqual { static bool of(T a, T b) { return a >= b; } };
-template <class T, class F> struct OrUnordered { static bool of(T a, T b) { return unordered(a, b) || F::of(a, b); } };
-template <class T> struct Number { static bool of(T a, T b) { return !unordered(a, b); } };
-template <class T> struct NotNumber { static bool of(T a, T b) { return unordered(a, b); } };
+template <class T>
+struct Unequal {
+  static bool of(T a, T b) { return a != b && !unordered(a, b); }
+};
+template <class T>
+struct Less {
+  static bool of(T a, T b) { return a < b; }
+};
+template <class T>
+struct LessEqual {
+  static bool of(T a, T b) { return a <= b; }
+};
+template <class T>
+struct Greater {
+  static bool of(T a, T b) { return a > b; }
+};
+template <class T>
+struct GreaterEqual {
+  static bool of(T a, T b) { return a >= b; }
+};
+template <class T, class F>
+struct OrUnordered {
+  static bool of(T a, T b) { return unordered(a, b) || F::of(a, b); }
+};
+template <class T>
+struct Number {
+  static bool of(T a, T b) { return !unordered(a, b); }
+};
+template <class T>
+struct NotNumber {
+  static bool of(T a, T b) { return unordered(a, b); }
+};
 
 Table make() {
   Table t;
@@ -86,11 +116,14 @@ Table make() {
 }  // namespace
 
 Meaning compare_meaning(const Mods& mods) {
-  static const Table table = make();
+  static const Table& table = *new Table(make());  // used while the process ends, too
   Mods rest = mods;
   Join join = Join::none;
   if (rest[0] == "setp" && rest.size() == 4) {
-    join = rest[2] == "and" ? Join::conjunction : rest[2] == "or" ? Join::disjunction : rest[2] == "xor" ? Join::difference : Join::none;
+    join = rest[2] == "and"   ? Join::conjunction
+           : rest[2] == "or"  ? Join::disjunction
+           : rest[2] == "xor" ? Join::difference
+                              : Join::none;
     if (join == Join::none) return {};
     rest.erase(rest.begin() + 2);
   }

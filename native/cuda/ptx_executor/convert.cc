@@ -49,7 +49,8 @@ void convert(Warp& w, const Instruction& i, uint32_t lanes) {
     else if constexpr (std::is_floating_point_v<A> && std::is_floating_point_v<D>)
       d[l] = word_of(static_cast<D>(rounded(in, how)));
     else
-      d[l] = word_of(static_cast<D>(in));  // integers lose high bits or gain those of their sign; floats round to nearest
+      d[l] =
+          word_of(static_cast<D>(in));  // integers lose high bits or gain those of their sign; floats round to nearest
   });
 }
 
@@ -67,11 +68,15 @@ uint16_t to_bf16(float a) {
   if (a != a) return 0x7fff;
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
-struct ToBf16 { static uint16_t of(float a) { return to_bf16(a); } };
+struct ToBf16 {
+  static uint16_t of(float a) { return to_bf16(a); }
+};
 struct ToBf16x2 {  // the first operand goes to the upper half
   static uint32_t of(float a, float b) { return static_cast<uint32_t>(to_bf16(a)) << 16 | to_bf16(b); }
 };
-struct FromBf16 { static uint32_t of(uint16_t a) { return static_cast<uint32_t>(a) << 16; } };
+struct FromBf16 {
+  static uint32_t of(uint16_t a) { return static_cast<uint32_t>(a) << 16; }
+};
 
 /** Between an address within a space and a generic one. The global space has the same addresses in both. */
 template <uint64_t Window, bool ToGeneric>
@@ -79,7 +84,8 @@ void convert_address(Warp& w, const Instruction& i, uint32_t lanes) {
   Word* d = w.target(i.at[0]);
   const Word* a = w.source(i.at[1]);
   each_lane(lanes, [&](int l) {
-    if (!ToGeneric && (a[l] & kWindowMask) != Window) throw Fault(l, "a generic address is taken for one of another space");
+    if (!ToGeneric && (a[l] & kWindowMask) != Window)
+      throw Fault(l, "a generic address is taken for one of another space");
     d[l] = ToGeneric ? a[l] | Window : a[l] & ~kWindowMask;
   });
 }
@@ -105,14 +111,16 @@ Table make() {
 }  // namespace
 
 Meaning convert_meaning(const Mods& mods) {
-  static const Table pairs = make();
+  static const Table& pairs = *new Table(make());
   const std::string whole = joined(mods);
   if (mods[0] == "cvta") {
     const bool to_space = mods[1] == "to";
     const std::string_view space = mods[to_space ? 2 : 1];
     if (space == "global") return {convert_address<0, false>};  // the same both ways; refuses what is not global
-    if (space == "shared") return {to_space ? convert_address<kSharedWindow, false> : convert_address<kSharedWindow, true>};
-    if (space == "local") return {to_space ? convert_address<kLocalWindow, false> : convert_address<kLocalWindow, true>};
+    if (space == "shared")
+      return {to_space ? convert_address<kSharedWindow, false> : convert_address<kSharedWindow, true>};
+    if (space == "local")
+      return {to_space ? convert_address<kLocalWindow, false> : convert_address<kLocalWindow, true>};
     return {};
   }
   if (mods[0] != "cvt") return {};
@@ -123,11 +131,16 @@ Meaning convert_meaning(const Mods& mods) {
   Meaning found;
   Rounding how = Rounding::none;
   if (mods.size() == 4) {
-    if (mods[1] == "rni") how = Rounding::nearest;
-    else if (mods[1] == "rzi") how = Rounding::zero;
-    else if (mods[1] == "rmi") how = Rounding::down;
-    else if (mods[1] == "rpi") how = Rounding::up;
-    else if (mods[1] != "rn") return {};
+    if (mods[1] == "rni")
+      how = Rounding::nearest;
+    else if (mods[1] == "rzi")
+      how = Rounding::zero;
+    else if (mods[1] == "rmi")
+      how = Rounding::down;
+    else if (mods[1] == "rpi")
+      how = Rounding::up;
+    else if (mods[1] != "rn")
+      return {};
   } else if (mods.size() != 3) {
     return {};
   }

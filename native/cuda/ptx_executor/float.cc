@@ -9,19 +9,50 @@ namespace athanor {
 namespace ptx {
 namespace {
 
-template <class T> struct Add { static T of(T a, T b) { return a + b; } };
-template <class T> struct Subtract { static T of(T a, T b) { return a - b; } };
-template <class T> struct Multiply { static T of(T a, T b) { return a * b; } };
-template <class T> struct Divide { static T of(T a, T b) { return a / b; } };
-template <class T> struct MultiplyAdd { static T of(T a, T b, T c) { return std::fma(a, b, c); } };
-template <class T> struct Root { static T of(T a) { return std::sqrt(a); } };
-template <class T> struct Reciprocal { static T of(T a) { return T{1} / a; } };
-template <class T> struct Negate { static T of(T a) { return -a; } };
-template <class T> struct Magnitude { static T of(T a) { return std::fabs(a); } };
-template <class T> struct CopySign { static T of(T a, T b) { return std::copysign(b, a); } };  // a's sign, b's value
+template <class T>
+struct Add {
+  static T of(T a, T b) { return a + b; }
+};
+template <class T>
+struct Subtract {
+  static T of(T a, T b) { return a - b; }
+};
+template <class T>
+struct Multiply {
+  static T of(T a, T b) { return a * b; }
+};
+template <class T>
+struct Divide {
+  static T of(T a, T b) { return a / b; }
+};
+template <class T>
+struct MultiplyAdd {
+  static T of(T a, T b, T c) { return std::fma(a, b, c); }
+};
+template <class T>
+struct Root {
+  static T of(T a) { return std::sqrt(a); }
+};
+template <class T>
+struct Reciprocal {
+  static T of(T a) { return T{1} / a; }
+};
+template <class T>
+struct Negate {
+  static T of(T a) { return -a; }
+};
+template <class T>
+struct Magnitude {
+  static T of(T a) { return std::fabs(a); }
+};
+template <class T>
+struct CopySign {
+  static T of(T a, T b) { return std::copysign(b, a); }
+};  // a's sign, b's value
 
 /** Of two of which one is not a number, the other; with NaN asked for, not a number. +0 is larger than -0. */
-template <class T, bool Larger, bool NaN> struct Extreme {
+template <class T, bool Larger, bool NaN>
+struct Extreme {
   static T of(T a, T b) {
     if (a != a || b != b) {
       if (NaN || (a != a && b != b)) return std::numeric_limits<T>::quiet_NaN();
@@ -34,13 +65,28 @@ template <class T, bool Larger, bool NaN> struct Extreme {
 
 // ---- approximate ones: what they give here is as near as it can be, which no GPU does better
 float flushed(float a) { return std::fpclassify(a) == FP_SUBNORMAL ? std::copysign(0.0f, a) : a; }
-template <class F> struct Flushing { static float of(float a) { return flushed(F::of(flushed(a))); } };
-struct Power2 { static float of(float a) { return static_cast<float>(std::exp2(static_cast<double>(a))); } };
-struct Logarithm2 { static float of(float a) { return static_cast<float>(std::log2(static_cast<double>(a))); } };
-struct Sine { static float of(float a) { return static_cast<float>(std::sin(static_cast<double>(a))); } };
-struct Cosine { static float of(float a) { return static_cast<float>(std::cos(static_cast<double>(a))); } };
-struct Tangent { static float of(float a) { return static_cast<float>(std::tanh(static_cast<double>(a))); } };
-struct RootReciprocal { static float of(float a) { return static_cast<float>(1 / std::sqrt(static_cast<double>(a))); } };
+template <class F>
+struct Flushing {
+  static float of(float a) { return flushed(F::of(flushed(a))); }
+};
+struct Power2 {
+  static float of(float a) { return static_cast<float>(std::exp2(static_cast<double>(a))); }
+};
+struct Logarithm2 {
+  static float of(float a) { return static_cast<float>(std::log2(static_cast<double>(a))); }
+};
+struct Sine {
+  static float of(float a) { return static_cast<float>(std::sin(static_cast<double>(a))); }
+};
+struct Cosine {
+  static float of(float a) { return static_cast<float>(std::cos(static_cast<double>(a))); }
+};
+struct Tangent {
+  static float of(float a) { return static_cast<float>(std::tanh(static_cast<double>(a))); }
+};
+struct RootReciprocal {
+  static float of(float a) { return static_cast<float>(1 / std::sqrt(static_cast<double>(a))); }
+};
 
 /** rcp.approx.ftz.f64: of the high word alone, whose twenty bits of fraction are all that the result has. */
 struct CoarseReciprocal {
@@ -94,7 +140,7 @@ Table make() {
 }  // namespace
 
 Meaning float_meaning(const Mods& mods) {
-  static const Table table = make();
+  static const Table& table = *new Table(make());  // used while the process ends, too
   return found_in(table, mods);
 }
 

@@ -43,10 +43,9 @@ std::string three(unsigned x, unsigned y, unsigned z) {
     const auto i = static_cast<size_t>(warp.current - program.code.data());
     where = " at line " + std::to_string(warp.current->line) + " of the PTX (" + program.lines[i] + ") of ";
   }
-  throw std::runtime_error(std::string(fault.what()) + ": block " +
-                           three(block.index.x, block.index.y, block.index.z) + ", thread " +
-                           three(thread % block.size.x, rest % block.size.y, rest / block.size.y) + where +
-                           readable(program.name));
+  throw std::runtime_error(std::string(fault.what()) + ": block " + three(block.index.x, block.index.y, block.index.z) +
+                           ", thread " + three(thread % block.size.x, rest % block.size.y, rest / block.size.y) +
+                           where + readable(program.name));
 }
 
 struct Grid {
@@ -90,7 +89,8 @@ struct Grid {
       Warp* current = pick(&turn);
       try {
         if (current != nullptr) {
-          current->run(schedule == Schedule::lockstep ? kInTurn : kAtOnce, apart, schedule == Schedule::reverse || (apart && next_random() % 2));
+          current->run(schedule == Schedule::lockstep ? kInTurn : kAtOnce, apart,
+                       schedule == Schedule::reverse || (apart && next_random() % 2));
           continue;
         }
         bool settled = false, waiting = false, meeting = false;

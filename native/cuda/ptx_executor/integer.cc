@@ -22,28 +22,44 @@ uint64_t plain(T value) {
   return static_cast<uint64_t>(value);
 }
 
-template <class T> struct Add { static T of(T a, T b) { return wrapped<T>(plain(a) + plain(b)); } };
-template <class T> struct Subtract { static T of(T a, T b) { return wrapped<T>(plain(a) - plain(b)); } };
-template <class T> struct MultiplyLow { static T of(T a, T b) { return wrapped<T>(plain(a) * plain(b)); } };
-template <class T> struct MultiplyHigh {
+template <class T>
+struct Add {
+  static T of(T a, T b) { return wrapped<T>(plain(a) + plain(b)); }
+};
+template <class T>
+struct Subtract {
+  static T of(T a, T b) { return wrapped<T>(plain(a) - plain(b)); }
+};
+template <class T>
+struct MultiplyLow {
+  static T of(T a, T b) { return wrapped<T>(plain(a) * plain(b)); }
+};
+template <class T>
+struct MultiplyHigh {
   static T of(T a, T b) {
     using Wide = std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
     return static_cast<T>((static_cast<Wide>(a) * static_cast<Wide>(b)) >> kBits<T>);
   }
 };
 /** The whole product, in a register of twice the width. */
-template <class T> struct MultiplyWide {
+template <class T>
+struct MultiplyWide {
   static uint64_t of(T a, T b) {
     using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
     return static_cast<uint64_t>(static_cast<Wide>(a) * static_cast<Wide>(b));
   }
 };
-template <class T> struct MultiplyAddLow { static T of(T a, T b, T c) { return wrapped<T>(plain(a) * plain(b) + plain(c)); } };
-template <class T> struct MultiplyAddHigh {
+template <class T>
+struct MultiplyAddLow {
+  static T of(T a, T b, T c) { return wrapped<T>(plain(a) * plain(b) + plain(c)); }
+};
+template <class T>
+struct MultiplyAddHigh {
   static T of(T a, T b, T c) { return wrapped<T>(plain(MultiplyHigh<T>::of(a, b)) + plain(c)); }
 };
 // What a division by zero gives is left open: ones, as GPUs do.
-template <class T> struct Divide {
+template <class T>
+struct Divide {
   static T of(T a, T b) {
     if (b == 0) return static_cast<T>(-1);
     if constexpr (std::is_signed_v<T>)
@@ -51,7 +67,8 @@ template <class T> struct Divide {
     return static_cast<T>(a / b);
   }
 };
-template <class T> struct Remainder {
+template <class T>
+struct Remainder {
   static T of(T a, T b) {
     if (b == 0) return a;
     if constexpr (std::is_signed_v<T>)
@@ -59,22 +76,55 @@ template <class T> struct Remainder {
     return static_cast<T>(a % b);
   }
 };
-template <class T> struct Least { static T of(T a, T b) { return std::min(a, b); } };
-template <class T> struct Most { static T of(T a, T b) { return std::max(a, b); } };
-template <class T> struct Negate { static T of(T a) { return wrapped<T>(0 - plain(a)); } };
-template <class T> struct Magnitude { static T of(T a) { return a < 0 ? Negate<T>::of(a) : a; } };
+template <class T>
+struct Least {
+  static T of(T a, T b) { return std::min(a, b); }
+};
+template <class T>
+struct Most {
+  static T of(T a, T b) { return std::max(a, b); }
+};
+template <class T>
+struct Negate {
+  static T of(T a) { return wrapped<T>(0 - plain(a)); }
+};
+template <class T>
+struct Magnitude {
+  static T of(T a) { return a < 0 ? Negate<T>::of(a) : a; }
+};
 
-template <class T> struct And { static T of(T a, T b) { return static_cast<T>(a & b); } };
-template <class T> struct Or { static T of(T a, T b) { return static_cast<T>(a | b); } };
-template <class T> struct Xor { static T of(T a, T b) { return static_cast<T>(a ^ b); } };
-template <class T> struct Not { static T of(T a) { return static_cast<T>(~a); } };
-struct NotPredicate { static Word of(Word a) { return (a & 1) ^ 1; } };
-struct Same { static Word of(Word a) { return a; } };
-template <class T> struct LeadingZeros {
+template <class T>
+struct And {
+  static T of(T a, T b) { return static_cast<T>(a & b); }
+};
+template <class T>
+struct Or {
+  static T of(T a, T b) { return static_cast<T>(a | b); }
+};
+template <class T>
+struct Xor {
+  static T of(T a, T b) { return static_cast<T>(a ^ b); }
+};
+template <class T>
+struct Not {
+  static T of(T a) { return static_cast<T>(~a); }
+};
+struct NotPredicate {
+  static Word of(Word a) { return (a & 1) ^ 1; }
+};
+struct Same {
+  static Word of(Word a) { return a; }
+};
+template <class T>
+struct LeadingZeros {
   static uint32_t of(T a) { return a == 0 ? kBits<T> : static_cast<uint32_t>(__builtin_clzll(a) - (64 - kBits<T>)); }
 };
-template <class T> struct Ones { static uint32_t of(T a) { return static_cast<uint32_t>(__builtin_popcountll(a)); } };
-template <class T> struct Reverse {
+template <class T>
+struct Ones {
+  static uint32_t of(T a) { return static_cast<uint32_t>(__builtin_popcountll(a)); }
+};
+template <class T>
+struct Reverse {
   static T of(T a) {
     T out = 0;
     for (int k = 0; k < kBits<T>; ++k) out = static_cast<T>(out | ((a >> k & 1) << (kBits<T> - 1 - k)));
@@ -134,7 +184,8 @@ struct Permute {  // a nibble of c for each byte: which of the eight of b and a,
   }
 };
 /** shf: the 64 bits b:a shifted, of which the high (left) or low half is kept. */
-template <bool Left, bool Wrap> struct Funnel {
+template <bool Left, bool Wrap>
+struct Funnel {
   static uint32_t of(uint32_t a, uint32_t b, uint32_t c) {
     const uint32_t by = Wrap ? c & 31 : std::min(c, 32u);
     const uint64_t both = a | static_cast<uint64_t>(b) << 32;
@@ -157,7 +208,8 @@ void insert_bits(Warp& w, const Instruction& i, uint32_t lanes) {
     out[l] = word_of(value);
   });
 }
-template <class T> struct ExtractBits {  // bfe: c bits of a from b on, with the sign of the last that there is
+template <class T>
+struct ExtractBits {  // bfe: c bits of a from b on, with the sign of the last that there is
   static T of(T a, T b, T c) {
     const int at = static_cast<int>(b & 0xff), count = static_cast<int>(c & 0xff);
     const auto bit = [&](int k) { return plain(a) >> k & 1; };
@@ -175,7 +227,8 @@ void any_logic(Warp& w, const Instruction& i, uint32_t lanes) {  // lop3
     uint32_t out = 0;
     for (int k = 0; k < 8; ++k) {
       if ((table[l] >> k & 1) == 0) continue;
-      out |= static_cast<uint32_t>(((k & 4) != 0 ? a[l] : ~a[l]) & ((k & 2) != 0 ? b[l] : ~b[l]) & ((k & 1) != 0 ? c[l] : ~c[l]));
+      out |= static_cast<uint32_t>(((k & 4) != 0 ? a[l] : ~a[l]) & ((k & 2) != 0 ? b[l] : ~b[l]) &
+                                   ((k & 1) != 0 ? c[l] : ~c[l]));
     }
     d[l] = out;
   });
@@ -282,7 +335,7 @@ Table make() {
 }  // namespace
 
 Meaning integer_meaning(const Mods& mods) {
-  static const Table table = make();
+  static const Table& table = *new Table(make());  // used while the process ends, too
   return found_in(table, mods);
 }
 

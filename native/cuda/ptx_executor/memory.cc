@@ -41,18 +41,39 @@ void store(Warp& w, const Instruction& i, uint32_t lanes) {
 }
 
 // ---- atomics: one lane after another. d, [a], b[, c], or without d
-template <class T> struct Exchange { static T of(T, T b, T) { return b; } };
-template <class T> struct CompareExchange { static T of(T old, T b, T c) { return old == b ? c : old; } };
-template <class T> struct Sum {
+template <class T>
+struct Exchange {
+  static T of(T, T b, T) { return b; }
+};
+template <class T>
+struct CompareExchange {
+  static T of(T old, T b, T c) { return old == b ? c : old; }
+};
+template <class T>
+struct Sum {
   static T of(T old, T b, T) {
-    if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(b));
-    else return old + b;
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(b));
+    else
+      return old + b;
   }
 };
-template <class T> struct Smaller { static T of(T old, T b, T) { return std::min(old, b); } };
-template <class T> struct Larger { static T of(T old, T b, T) { return std::max(old, b); } };
-template <class T> struct Both { static T of(T old, T b, T) { return old & b; } };
-template <class T> struct Either { static T of(T old, T b, T) { return old | b; } };
+template <class T>
+struct Smaller {
+  static T of(T old, T b, T) { return std::min(old, b); }
+};
+template <class T>
+struct Larger {
+  static T of(T old, T b, T) { return std::max(old, b); }
+};
+template <class T>
+struct Both {
+  static T of(T old, T b, T) { return old & b; }
+};
+template <class T>
+struct Either {
+  static T of(T old, T b, T) { return old | b; }
+};
 
 template <class T, class F, bool Returns>
 struct Atomic {
@@ -128,8 +149,14 @@ Handler in_space(Space space) {
     default: return F<T, Space::generic>::run;
   }
 }
-template <class T, Space S> struct Load { static constexpr Handler run = load<T, S>; };
-template <class T, Space S> struct Store { static constexpr Handler run = store<T, S>; };
+template <class T, Space S>
+struct Load {
+  static constexpr Handler run = load<T, S>;
+};
+template <class T, Space S>
+struct Store {
+  static constexpr Handler run = store<T, S>;
+};
 
 template <template <class, Space> class F>
 Handler of_type(std::string_view type, Space space) {
@@ -144,8 +171,11 @@ Handler of_type(std::string_view type, Space space) {
 }
 
 bool space_named(std::string_view name, Space* space) {
-  static const std::pair<const char*, Space> names[] = {
-      {"global", Space::global}, {"shared", Space::shared}, {"local", Space::local}, {"param", Space::param}, {"const", Space::global}};
+  static const std::pair<const char*, Space> names[] = {{"global", Space::global},
+                                                        {"shared", Space::shared},
+                                                        {"local", Space::local},
+                                                        {"param", Space::param},
+                                                        {"const", Space::global}};
   for (const auto& [known, which] : names)
     if (name == known) {
       *space = which;
@@ -156,14 +186,16 @@ bool space_named(std::string_view name, Space* space) {
 
 /** What says how a load is cached or ordered: nothing to an executor that runs one lane after another. */
 bool is_hint(std::string_view mod) {
-  static const char* const hints[] = {"volatile", "relaxed", "acquire", "release", "weak", "sys", "gpu", "cta", "nc", "ca", "cg", "cs", "lu", "cv", "wb", "wt", "acq_rel"};
-  return mod.substr(0, 2) == "L1" || mod.substr(0, 2) == "L2" || std::any_of(std::begin(hints), std::end(hints), [&](const char* h) { return mod == h; });
+  static const char* const hints[] = {"volatile", "relaxed", "acquire", "release", "weak", "sys", "gpu", "cta",    "nc",
+                                      "ca",       "cg",      "cs",      "lu",      "cv",   "wb",  "wt",  "acq_rel"};
+  return mod.substr(0, 2) == "L1" || mod.substr(0, 2) == "L2" ||
+         std::any_of(std::begin(hints), std::end(hints), [&](const char* h) { return mod == h; });
 }
 
 template <class T, template <class> class F, bool Returns>
 Handler atomic_in(Space space) {
   using A = Atomic<T, F<T>, Returns>;
-  return space == Space::global ? A::template run<Space::global>
+  return space == Space::global   ? A::template run<Space::global>
          : space == Space::shared ? A::template run<Space::shared>
                                   : A::template run<Space::generic>;
 }

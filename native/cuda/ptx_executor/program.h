@@ -58,25 +58,41 @@ struct Instruction {
   Handler run = nullptr;
   Kind kind = Kind::plain;
   bool guard_negated = false;
-  uint8_t count = 0;          // of operands
-  uint8_t extra = 0;          // what a handler needs besides its operands
-  int32_t guard = -1;         // a predicate register, or none
-  int32_t at[kOperands] = {}; // registers; negative: ~ of a constant
-  int64_t offset = 0;         // added to an address
+  uint8_t count = 0;                     // of operands
+  uint8_t extra = 0;                     // what a handler needs besides its operands
+  int32_t guard = -1;                    // a predicate register, or none
+  int32_t at[kOperands] = {};            // registers; negative: ~ of a constant
+  int64_t offset = 0;                    // added to an address
   uint64_t address_mask = ~uint64_t{0};  // an address register of 32 bits has no more
-  int32_t target = 0;         // of a branch or call
-  int32_t line = 0;           // of the PTX text
+  int32_t target = 0;                    // of a branch or call
+  int32_t line = 0;                      // of the PTX text
   mutable bool executed = false;
 };
 
 /** Where a symbol lies. Each space but the global one has addresses of its own; in a generic address it is a window. */
 enum class Space : uint8_t { global, shared, local, param, generic };
-constexpr uint64_t kSharedWindow = uint64_t{1} << 56, kLocalWindow = uint64_t{2} << 56, kParamWindow = uint64_t{3} << 56;
+constexpr uint64_t kSharedWindow = uint64_t{1} << 56, kLocalWindow = uint64_t{2} << 56,
+                   kParamWindow = uint64_t{3} << 56;
 constexpr uint64_t kWindowMask = uint64_t{0xff} << 56;
 /** Where shared and local memory begin, so that an address of zero is none. */
 constexpr uint64_t kFirstAddress = 1024;
 
-enum class Special : uint8_t { tid_x, tid_y, tid_z, ntid_x, ntid_y, ntid_z, ctaid_x, ctaid_y, ctaid_z, nctaid_x, nctaid_y, nctaid_z, lane, warp };
+enum class Special : uint8_t {
+  tid_x,
+  tid_y,
+  tid_z,
+  ntid_x,
+  ntid_y,
+  ntid_z,
+  ctaid_x,
+  ctaid_y,
+  ctaid_z,
+  nctaid_x,
+  nctaid_y,
+  nctaid_z,
+  lane,
+  warp
+};
 
 struct Parameter {
   size_t offset, bytes;

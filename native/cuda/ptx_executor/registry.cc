@@ -41,17 +41,21 @@ struct Registry {
   std::unordered_map<const void*, std::unique_ptr<Kernel>> kernels;  // by stub
 
   ~Registry() { tell(); }
-  /** ATHANOR_PTX_COVERAGE: a file that gets a line for each kernel: how many of its instructions were executed, how many
-   *  it has (0 0 if it never ran), and its name. */
-  void tell() const {
+  /** ATHANOR_PTX_COVERAGE: a file that gets a line for each kernel: how many of its instructions were executed, how
+   * many it has, and its name; of one that cannot be executed, what is not known of it. */
+  void tell() {
     const char* path = std::getenv("ATHANOR_PTX_COVERAGE");
     std::FILE* file = path == nullptr ? nullptr : std::fopen(path, "a");
     if (file == nullptr) return;
     for (const auto& [stub, kernel] : kernels) {
-      size_t done = 0, all = 0;
-      if (kernel->program != nullptr)
-        for (const Instruction& i : kernel->program->code) ++all, done += i.executed ? 1 : 0;
-      std::fprintf(file, "%zu %zu %s\n", done, all, kernel->name.c_str());
+      try {
+        size_t done = 0;
+        const Program& program = kernel->ready();
+        for (const Instruction& i : program.code) done += i.executed ? 1 : 0;
+        std::fprintf(file, "%zu %zu %s\n", done, program.code.size(), kernel->name.c_str());
+      } catch (const std::exception& e) {
+        std::fprintf(file, "? ? %s\n", e.what());
+      }
     }
     std::fclose(file);
   }

@@ -12,7 +12,8 @@
 namespace athanor {
 namespace ptx {
 
-/** The PTX within what __cudaRegisterFatBinary is given. Throws Unsupported where there is none, or it is compressed. */
+/** The PTX within what __cudaRegisterFatBinary is given. Throws Unsupported where there is none, or it is compressed.
+ */
 std::string_view text_in(const void* fat_binary);
 
 struct Object {

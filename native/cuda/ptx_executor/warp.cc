@@ -1,6 +1,6 @@
 // Lanes of a warp run together while they are at the same instruction. Where they part, those that are furthest behind
-// run first, so they meet again where the branches join; correctness does not depend on it, since a collective waits for
-// all lanes that it names.
+// run first, so they meet again where the branches join; correctness does not depend on it, since a collective waits
+// for all lanes that it names.
 #include "cuda/ptx_executor/warp.h"
 
 #include <algorithm>
@@ -168,7 +168,8 @@ bool Warp::complete(const Instruction& at, uint32_t lanes, uint32_t* members) co
   if (at.kind == Kind::all_lanes) {
     *members = kAllLanes;
     if (alive != kAllLanes)
-      throw Fault(__builtin_ctz(lanes), "an instruction that all 32 lanes must execute, of which some have ended or never were");
+      throw Fault(__builtin_ctz(lanes),
+                  "an instruction that all 32 lanes must execute, of which some have ended or never were");
     return lanes == kAllLanes;
   }
   const Word* mask = source(at.at[at.count - 1]);
@@ -181,7 +182,8 @@ void Warp::step_meeting(const Instruction& at, uint32_t lanes, int where) {
   if (at.kind == Kind::meet) {
     const Word* mask = source(at.at[at.count - 1]);
     each_lane(lanes, [&](int l) {
-      if ((as<uint32_t>(mask[l]) >> l & 1) == 0) throw Fault(l, "a collective whose mask does not name the lane that executes it");
+      if ((as<uint32_t>(mask[l]) >> l & 1) == 0)
+        throw Fault(l, "a collective whose mask does not name the lane that executes it");
     });
   }
   runnable &= ~lanes;
@@ -249,8 +251,8 @@ char* Warp::global(uint64_t address, size_t bytes, int lane) {
   if (address - recent.begin < recent.end - recent.begin && bytes <= recent.end - address)
     return reinterpret_cast<char*>(address);
   const auto& memory = *block->memory;
-  auto after = std::upper_bound(memory.begin(), memory.end(), address,
-                                [](uint64_t a, const Range& r) { return a < r.begin; });
+  auto after =
+      std::upper_bound(memory.begin(), memory.end(), address, [](uint64_t a, const Range& r) { return a < r.begin; });
   if (after == memory.begin() || address >= (--after)->end || bytes > after->end - address)
     throw Fault(lane, "an access of " + std::to_string(bytes) + " bytes at " + number(address) +
                           ", where no memory of the device is");
@@ -279,7 +281,8 @@ char* Warp::resolve(Space space, uint64_t address, size_t bytes, int lane) {
     offset -= kFirstAddress;
     if (offset >= size || bytes > size - offset)
       throw Fault(lane, "an access of " + std::to_string(bytes) + " bytes at place " +
-                            std::to_string(static_cast<int64_t>(offset)) + " of " + std::to_string(size) + " bytes of " + what);
+                            std::to_string(static_cast<int64_t>(offset)) + " of " + std::to_string(size) +
+                            " bytes of " + what);
   };
   switch (space) {
     case Space::shared: within(block->shared.size(), "shared memory"); return block->shared.data() + offset;

@@ -19,7 +19,7 @@ struct Block {
   const Program* program = nullptr;
   simulator::Dim3 index, size, grid;
   const char* parameters = nullptr;
-  std::vector<char> shared;           // static variables first, then what the launch added
+  std::vector<char> shared;                    // static variables first, then what the launch added
   const std::vector<Range>* memory = nullptr;  // sorted
 };
 
@@ -37,11 +37,11 @@ struct Warp {
   uint32_t present = 0;         // lanes that there are
   uint32_t alive = 0;           // and have not ended
   uint32_t runnable = 0, at_barrier = 0, meeting = 0;
-  int place[kLanes];            // of each lane: the instruction that it is at
-  uint32_t carry = 0;           // the condition code of add.cc and the like, a bit a lane
+  int place[kLanes];   // of each lane: the instruction that it is at
+  uint32_t carry = 0;  // the condition code of add.cc and the like, a bit a lane
   std::vector<AsyncCopy> open[kLanes];
   std::deque<std::vector<AsyncCopy>> groups[kLanes];
-  Range recent{0, 0};           // the global memory that was used last
+  Range recent{0, 0};  // the global memory that was used last
   const Instruction* current = nullptr;
 
   /** Begins the warp anew, for another block. */

@@ -4,6 +4,7 @@
 #include <ucontext.h>
 #endif
 
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -27,7 +28,14 @@ const char* schedule_name(Schedule schedule) {
 }
 
 Options& options() {
-  static Options instance;
+  static Options instance = [] {
+    Options out;
+    if (const char* number = std::getenv("ATHANOR_SIMULATED_SCHEDULE"))
+      out.schedule = static_cast<Schedule>(std::strtoul(number, nullptr, 10) % kSchedules);
+    const char* landing = std::getenv("ATHANOR_SIMULATED_LANDING");
+    if (landing != nullptr && std::strcmp(landing, "wait") == 0) out.landing = Landing::wait;
+    return out;
+  }();
   return instance;
 }
 

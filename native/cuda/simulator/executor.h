@@ -30,7 +30,8 @@ struct Options {
   Landing landing = Landing::issue;
   uint64_t seed = 1;
 };
-/** Of all launches from now on. */
+/** Of all launches from now on. At first what ATHANOR_SIMULATED_SCHEDULE (a schedule's number) and
+ *  ATHANOR_SIMULATED_LANDING (wait) say. */
 Options& options();
 
 struct Dim3 {

@@ -1,6 +1,6 @@
-// The part of the CUDA runtime that nvcc's objects call, on the executor: registration of kernels, launches, and what is
-// asked of devices. Memory, streams and events are the simulator's, which has them under the same names. Compiled with
-// the toolkit's own headers, so that types and numbers are theirs.
+// The part of the CUDA runtime that nvcc's objects call, on the executor: registration of kernels, launches, and what
+// is asked of devices. Memory, streams and events are the simulator's, which has them under the same names. Compiled
+// with the toolkit's own headers, so that types and numbers are theirs.
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
@@ -45,21 +45,25 @@ std::vector<Range> memory_for(const athanor::ptx::Globals& globals) {
 }
 
 cudaError_t launch(Kernel& kernel, dim3 grid, dim3 block, void** arguments, size_t shared, cudaStream_t stream) {
-  if (!athanor::simulator::admit(plain(stream), &kernel, plain(grid), plain(block), shared)) return cudaPeekAtLastError();
+  if (!athanor::simulator::admit(plain(stream), &kernel, plain(grid), plain(block), shared))
+    return cudaPeekAtLastError();
   try {
     const Program& program = kernel.ready();
     if (block.x * block.y * block.z > program.most_threads)
       throw std::runtime_error(program.name + ": a block of more threads than __launch_bounds__ promised");
     const size_t granted = athanor::simulator::granted_shared(&kernel);
     if (shared + program.shared_bytes > kUsualShared && granted < shared)
-      throw std::runtime_error(program.name + ": more shared memory than was asked for, with what the kernel has itself");
+      throw std::runtime_error(program.name +
+                               ": more shared memory than was asked for, with what the kernel has itself");
     // Copied now: the caller's variables are gone when it runs.
     std::vector<char> parameters(program.parameter_bytes);
     for (size_t k = 0; k < program.parameters.size(); ++k)
       std::memcpy(parameters.data() + program.parameters[k].offset, arguments[k], program.parameters[k].bytes);
-    athanor::simulator::enqueue(plain(stream), [&kernel, &program, grid, block, shared, parameters = std::move(parameters)] {
-      athanor::ptx::run_grid(program, plain(grid), plain(block), shared, parameters.data(), memory_for(kernel.object->globals));
-    });
+    athanor::simulator::enqueue(plain(stream),
+                                [&kernel, &program, grid, block, shared, parameters = std::move(parameters)] {
+                                  athanor::ptx::run_grid(program, plain(grid), plain(block), shared, parameters.data(),
+                                                         memory_for(kernel.object->globals));
+                                });
   } catch (const std::exception& e) {
     athanor::simulator::enqueue(plain(stream), [what = std::string(e.what())] { throw std::runtime_error(what); });
   }
@@ -124,7 +128,12 @@ cudaError_t cudaFuncSetAttribute(const void* stub, cudaFuncAttribute attribute, 
 // ---- devices
 cudaError_t cudaDriverGetVersion(int* out) { return *out = CUDART_VERSION, cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* out) { return *out = CUDART_VERSION, cudaSuccess; }
-cudaError_t cudaGetDeviceCount(int* out) { return *out = athanor::simulator::kDevices, cudaSuccess; }
+// ATHANOR_SIMULATED_REASON makes it a machine without a GPU.
+cudaError_t cudaGetDeviceCount(int* out) {
+  const bool none = std::getenv("ATHANOR_SIMULATED_REASON") != nullptr;
+  *out = none ? 0 : athanor::simulator::kDevices;
+  return none ? cudaErrorNoDevice : cudaSuccess;
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* out, int device) {
   if (device < 0 || device >= athanor::simulator::kDevices) return cudaErrorInvalidDevice;
   *out = {};
