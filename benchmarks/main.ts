@@ -1,71 +1,23 @@
 // npm run bench: the roofs of this machine, every kernel placed on them, and athanor beside its peers.
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as athanor from 'athanor';
 import { busyReason, processorsUsed } from './busy.js';
-import type { Case, Group } from './case.js';
-import { cases } from './cases/index.js';
+import { chosen, resumed } from './chosen.js';
+import { commit } from './commit.js';
 import { rowNames } from './engine.js';
 import { checkWritable, writeWhole } from './files.js';
 import { isLost, releaseDevice } from './gpu.js';
-import { jobs } from './jobs/index.js';
-import type { Job } from './jobs/job.js';
 import { type BenchOptions, parseOptions } from './options.js';
 import { type PeerEntry, startPeers } from './peers/index.js';
-import { killPeers } from './peers/peer.js';
+import { killPeers, patienceFor } from './peers/peer.js';
 import { htmlPage } from './report/html.js';
-import { onLadder } from './report/ladder.js';
 import { machineLines, resultLine } from './report/lines.js';
-import { formatReport, formatVersion, type Report, type Result, readReport } from './report/report.js';
+import { formatReport, formatVersion, type Report, type Result } from './report/report.js';
 import { drawRoofline } from './report/roofline-plot.js';
-import { root } from './root.js';
 import { runCase, runJob } from './run.js';
 import { quick, thorough } from './timer.js';
-
-function git(...args: readonly string[]): string {
-  try {
-    return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  } catch {
-    return '';
-  }
-}
-
-function commit(): string {
-  if (process.env.ATHANOR_COMMIT) return process.env.ATHANOR_COMMIT.slice(0, 12); // of a copy without its history
-  const changed = git('status', '--porcelain', '--untracked-files=no') !== '';
-  return `${git('rev-parse', 'HEAD').slice(0, 12) || 'unknown'}${changed ? '+' : ''}`;
-}
-
-function chosen({ only, match, quick: short, ladder, device, precision }: BenchOptions) {
-  const wanted = (work: Case | Job, group: Group) => {
-    if (only.length > 0 && !only.includes(group)) return false;
-    if (match !== undefined && !work.name.includes(match)) return false;
-    if (work.gpu === true && device === 'cpu') return false;
-    return !ladder || onLadder({ group, name: work.name, work: work.work }, precision);
-  };
-  // A processor runs the small form of a job where it is named.
-  const sized = jobs.map((job) => ((short || device === 'cpu') && job.small !== undefined ? job.small : job));
-  return {
-    cases: cases.filter((c) => wanted(c, c.group) && (!short || c.quick === true || match !== undefined)),
-    jobs: sized.filter((job, i) => wanted(job, 'jobs') && (job === jobs[i] || device !== 'cpu' || match !== undefined)),
-  };
-}
-
-/** Results of an earlier run that this one goes on with. Throws where they are of something else. */
-function resumed({ json, resume, device, precision }: BenchOptions): readonly Result[] {
-  if (!resume || json === undefined || !fs.existsSync(json)) return [];
-  const past = readReport(json);
-  for (const [what, then, now] of [
-    ['commit', past.commit, commit()],
-    ['device', past.device, device],
-    ['precision', past.precision, precision],
-  ]) {
-    if (then !== now) throw new Error(`${json} cannot be gone on with: its ${what} is ${then}, not ${now}`);
-  }
-  return past.results;
-}
 
 /** The rows that no case ran. */
 function uncovered(results: readonly Result[]): string[] {
@@ -104,16 +56,15 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
   console.log(machineLines(machine).join('\n'));
   const busy = busyReason(used, machine.jitter);
   if (busy !== null) console.log(`THE MACHINE IS BUSY (${busy}): roofs and times are worse than they would be alone.`);
-  const { peers, entries } = await startPeers(options.peers, { threads, device, precision, folder });
+  const patience = options.minutes === undefined ? undefined : patienceFor(options.minutes);
+  const { peers, entries } = await startPeers(options.peers, { threads, device, precision, folder, patience });
   printEntries(entries);
 
   const setting = { machine, peers, effort: options.quick ? quick : thorough, quick: options.quick, precision, folder };
   const past = resumed(options);
-  const results: Result[] = [...past];
-  const before = past.length === 0 ? 0 : readReport(options.json as string).seconds;
-  const done = new Set(past.map(({ name }) => name));
-  const { cases: someCases, jobs: someJobs } = chosen(options);
-  const list: (Case | Job)[] = [...someCases, ...someJobs].filter(({ name }) => !done.has(name));
+  const results: Result[] = [...past.results];
+  const done = new Set(results.map(({ name }) => name));
+  const list = chosen(options).filter(({ name }) => !done.has(name));
   const skipped = done.size > 0 ? `, ${done.size} are there` : '';
   console.log(`${list.length} cases${skipped}`);
   let at = 0;
@@ -139,7 +90,7 @@ async function bench(options: BenchOptions, folder: string): Promise<Report> {
     results,
     uncovered: whole && everything ? uncovered(results) : [],
     ...(at < list.length ? { unfinished: list.length - at } : {}),
-    seconds: before + (performance.now() - began) / 1e3,
+    seconds: past.seconds + (performance.now() - began) / 1e3,
   });
 
   let group = '';
@@ -196,12 +147,10 @@ function endOn(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', number: number, folder: 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options.list) {
-    const list = chosen(options);
-    for (const { name } of [...list.cases, ...list.jobs]) console.log(name);
+    for (const { name } of chosen(options)) console.log(name);
     return;
   }
-  const { cases: some, jobs: others } = chosen(options);
-  if (some.length + others.length === 0) throw new Error('no case has such a group and name; --list shows them');
+  if (chosen(options).length === 0) throw new Error('no case has such a group and name; --list shows them');
   for (const file of [options.json, options.svg, options.html]) if (file !== undefined) checkWritable(file);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'athanor-bench-'));
   endOn('SIGINT', 2, folder, options.json);

@@ -2,8 +2,11 @@
 import numpy as np
 
 
-def unit(n, seed):
-    h = np.arange(n, dtype=np.uint32)
+CHUNK = 1 << 17  # numbers at a time: what is between them stays in the caches
+
+
+def unit(start, end, seed):
+    h = np.arange(start, end, dtype=np.uint32)
     h += np.uint32((seed * 0x9E3779B9) & 0xFFFFFFFF)
     h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
@@ -16,13 +19,16 @@ def elements(spec, seed):
     shape = list(spec["shape"])
     n = int(np.prod(shape, dtype=np.int64))
     low = spec.get("low", 0 if dtype == "int32" else -1)
-    bits = unit(n, seed)
-    if dtype == "bool":
-        values = bits < (1 << 23)
-    else:
-        values = low + bits.astype(np.float64) / 2.0**24 * (spec.get("high", 1) - low) if dtype != "int32" else (
-            low + np.floor(bits.astype(np.float64) / 2.0**24 * (spec.get("high", 1) - low)))
-        values = values.astype("float32" if dtype == "bfloat16" else dtype)
+    width = spec.get("high", 1) - low
+    values = np.empty(n, "float32" if dtype == "bfloat16" else dtype)
+    for start in range(0, n, CHUNK):
+        end = min(n, start + CHUNK)
+        bits = unit(start, end, seed)
+        if dtype == "bool":
+            values[start:end] = bits < (1 << 23)
+            continue
+        part = bits.astype(np.float64) / 2.0**24 * width
+        values[start:end] = low + (np.floor(part) if dtype == "int32" else part)
     if spec.get("transposed"):
         shape[-2:] = shape[:-3:-1]
         return np.swapaxes(values.reshape(shape), -1, -2)

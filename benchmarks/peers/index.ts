@@ -43,7 +43,7 @@ export interface PeerEntry extends Partial<Absence> {
 }
 
 /** What all peers of a run have in common. */
-export type PeerSetting = Pick<PeerCommand, 'threads' | 'device' | 'precision' | 'folder'>;
+export type PeerSetting = Pick<PeerCommand, 'threads' | 'device' | 'precision' | 'folder' | 'patience'>;
 
 /** Starts the peers that are asked for; those that are not there are entries with a reason. */
 export async function startPeers(

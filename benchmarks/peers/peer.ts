@@ -53,6 +53,11 @@ const running = new Set<PeerProcess>();
 /** Seconds that a peer gets for an answer before it is ended: compiling a model takes minutes. */
 const patient = { start: 120, prepare: 900, run: 300 };
 
+/** The same in a run of so many minutes: what takes a third of them to be made ready is given up, and the others are timed. */
+export function patienceFor(minutes: number): typeof patient {
+  return { ...patient, prepare: Math.min(patient.prepare, Math.max(1, 20 * minutes)) };
+}
+
 /** Ends every peer, also in the middle of a call. */
 export function killPeers(): void {
   for (const peer of running) peer.kill();

@@ -45,8 +45,10 @@ export const torch: PeerKind = {
   modes(work: Case | Job, quick: boolean) {
     const modes = [''];
     if ('kind' in work) {
+      // A compiler that takes too long is ended with its process: it comes first, since what that has made ready is lost.
+      if (work.gpu && !quick) modes.unshift('compile');
       if (convolutional.includes(work.work)) modes.push('channels-last');
-      if (!quick) modes.push('compile');
+      if (!work.gpu && !quick) modes.push('compile');
       if (work.gpu) modes.push('amp');
     } else {
       if (work.inputs[0]?.channelsLast) return ['channels-last'];

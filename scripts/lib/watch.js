@@ -59,9 +59,13 @@ const isInterrupted = () => interrupted;
 /**
  * Runs a program in the project's root. Resolves with its exit code (null where it was ended), what it printed (where
  * `stdout` is 'pipe'; 'inherit' and 'ignore' are the others) and, where it was ended, why: 'no time was left' or
- * 'interrupted'. `deadline`: when, by Date.now(); `look` is called every `every` milliseconds while it runs.
+ * 'interrupted'. `deadline`: when, by Date.now(), after which it has `grace` milliseconds before it is killed; `look` is called every `every` milliseconds while it runs.
  */
-function watch(command, args, { env = {}, deadline = Number.POSITIVE_INFINITY, stdout = 'inherit', look, every } = {}) {
+function watch(
+  command,
+  args,
+  { env = {}, deadline = Number.POSITIVE_INFINITY, stdout = 'inherit', look, every, grace = GRACE } = {},
+) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
@@ -78,7 +82,7 @@ function watch(command, args, { env = {}, deadline = Number.POSITIVE_INFINITY, s
       ended = why;
       started = descendants(child.pid);
       child.kill('SIGTERM');
-      timers.push(setTimeout(() => kill([...descendants(child.pid), child.pid]), GRACE));
+      timers.push(setTimeout(() => kill([...descendants(child.pid), child.pid]), grace));
     };
     const onInterrupt = () => end('interrupted');
     listeners.add(onInterrupt);
