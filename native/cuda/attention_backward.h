@@ -54,7 +54,7 @@ struct MakeRowNumbers {
 };
 
 __device__ __forceinline__ float probability(float score, const RowNumbers& row) {
-  return exp2f((score - row.x) * kLog2E);
+  return power_of_two((score - row.x) * kLog2E);
 }
 
 template <class R, int Width>

@@ -42,12 +42,12 @@ struct RunningRows {
       for (int apart = 1; apart < R::sharers; apart *= 2)
         highest = fmaxf(highest, __shfl_xor_sync(kFullMask, highest, apart));
       const float base = highest == -m::infinity<float>() ? 0.0f : highest;  // all that was seen so far is masked
-      const float shrink = exp2f((top[i] - base) * kLog2E);
+      const float shrink = power_of_two((top[i] - base) * kLog2E);
       top[i] = highest;
       float more = 0;
 #pragma unroll
       for (int j = 0; j < n; ++j) {
-        const float power = exp2f((block.of(i, j) - base) * kLog2E);
+        const float power = power_of_two((block.of(i, j) - base) * kLog2E);
         block.of(i, j) = power;
         more += power;
       }

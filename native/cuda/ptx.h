@@ -91,6 +91,20 @@ __device__ __forceinline__ void load_matrices(uint32_t (&to)[4], const void* row
 #endif
 }
 
+// ---- functions
+
+/** 2^x to 2^-22 of itself, and 0 below the normal numbers: one instruction, where exp2f takes three more for those. */
+__device__ __forceinline__ float power_of_two(float x) {
+#ifdef __CUDACC__
+  float out;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(out) : "f"(x));
+  return out;
+#else
+  const float out = exp2f(x);
+  return out < 0x1p-126f ? 0.0f : out;
+#endif
+}
+
 // ---- tensor cores: D += A B of a warp, registers laid out as fragments.h says
 
 /** A float in the 19 bits of tf32, rounded to nearest, ties away from zero. */
