@@ -3,7 +3,7 @@
 // sum of exponentials of each row are kept up to date in registers (Milakov and Gimelshein, 2018).
 //
 // 2 L S (E + D) FLOPs a head, a causal one half of them; keys and values are read L / queries times, from the
-// second-level cache mostly: with 128 queries 64 multiply-adds a number.
+// second-level cache mostly: with 128 queries 128 multiply-adds a number.
 #pragma once
 #include "cuda/attention_tile.h"
 
