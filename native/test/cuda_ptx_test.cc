@@ -330,6 +330,25 @@ TEST(ptx_mistakes_are_found) {
       "is not aligned");
   fails(".shared .align 16 .b8 own[16]; mov.u32 %r3, own; cp.async.ca.shared.global [%r3], [%rd1], 4, 8;",
         "more bytes than it is for");
+  // what no barrier orders, whatever order it ran in
+  const std::string own =
+      ".shared .align 4 .b8 own[512]; mov.u32 %r3, own; shl.b32 %r4, %r1, 2; add.s32 %r5, %r3, %r4; xor.b32 %r6, %r4, "
+      "4; add.s32 %r6, %r6, %r3; xor.b32 %r7, %r4, 128; add.s32 %r7, %r7, %r3;";
+  const std::string write = own + "st.shared.u32 [%r5], %r1;";
+  const auto passes = [](const std::string& body, unsigned threads) {
+    CHECK_EQUAL(results(body, {}, threads).size(), threads);
+  };
+  fails(write + "ld.shared.u32 %r9, [%r6];", "a race in shared memory: it reads what was written by thread 1");
+  passes(write + "bar.warp.sync -1; ld.shared.u32 %r9, [%r6];", 32);
+  fails(write + "shfl.sync.bfly.b32 %r9|%p1, %r1, 16, 31, -1; ld.shared.u32 %r9, [%r6];",
+        "it reads what was written by");
+  fails(write + "bar.warp.sync -1; ld.shared.u32 %r9, [%r7];", "it overwrites what was read by", 64);
+  passes(write + "bar.sync 0; ld.shared.u32 %r9, [%r7];", 64);
+  fails(write + "bar.sync 0; ld.shared.u32 %r9, [%r7]; st.shared.u32 [%r5], %r9;", "it reads what was written by", 64);
+  passes(write + "bar.sync 0; ld.shared.u32 %r9, [%r7]; bar.sync 0; st.shared.u32 [%r5], %r9;", 64);
+  fails(own + "st.shared.u32 [%r3], %r1;", "it overwrites what was written by thread 0");
+  passes(own + "st.shared.u32 [%r3], 5;", 64);
+  passes(own + "add.s32 %r5, %r3, %r1; st.shared.u8 [%r5], %r1; ld.shared.u8 %rs1, [%r5];", 64);
   // what is not known is said
   fails("frobnicate.f32 %f1, %f2;", "unknown instruction: frobnicate.f32");
   fails("add.f32 %f1, %f2, %x9;", "unknown register: %x9");

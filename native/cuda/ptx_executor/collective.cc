@@ -80,7 +80,9 @@ void load_matrices(Warp& w, const Instruction& i, uint32_t) {
   uint16_t rows[kLanes][8];
   for (int l = 0; l < 8 * matrices; ++l) {
     const uint64_t at = (base[l] + static_cast<uint64_t>(i.offset)) & i.address_mask;
-    std::memcpy(rows[l], w.resolve(Space::shared, at, 16, l), 16);
+    const char* row = w.resolve(Space::shared, at, 16, l);
+    note_read(w, static_cast<size_t>(row - w.block->shared.data()), 16, l);
+    std::memcpy(rows[l], row, 16);
   }
   for (int m = 0; m < matrices; ++m)
     for (int l = 0; l < kLanes; ++l) {

@@ -1,4 +1,5 @@
 // Blocks of a grid one after another, their warps in the order of a schedule.
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 
@@ -80,6 +81,7 @@ struct Grid {
   }
 
   void run_block() {
+    ++block.time;
     block.shared.assign(block.shared.size(), static_cast<char>(0xff));
     for (size_t i = 0; i < warps.size(); ++i) warps[i].reset(block, static_cast<int>(i));
     const Schedule schedule = simulator::options().schedule;
@@ -113,6 +115,7 @@ struct Grid {
           current = &warp;
           warp.pass_barrier();
         }
+        ++block.time;
       } catch (const Fault& fault) {
         tell(block, *current, fault);
       }
@@ -135,6 +138,7 @@ void run_grid(const Program& program, simulator::Dim3 size, simulator::Dim3 bloc
   b.parameters = parameters;
   b.memory = &memory;
   b.shared.resize(program.shared_bytes + dynamic_shared);
+  b.marks.resize(std::max(b.marks.size(), (b.shared.size() + 3) / 4));
   grid->warps.resize((block.x * block.y * block.z + kLanes - 1) / kLanes);
   for (unsigned z = 0; z < size.z; ++z)
     for (unsigned y = 0; y < size.y; ++y)

@@ -18,7 +18,10 @@ void load(Warp& w, const Instruction& i, uint32_t lanes) {
   const int parts = i.count - 1;
   const Word* base = w.source(i.at[parts]);
   each_lane(lanes, [&](int l) {
-    const char* from = w.resolve(S, address_of(i, base, l), sizeof(T) * static_cast<size_t>(parts), l);
+    const size_t bytes = sizeof(T) * static_cast<size_t>(parts);
+    const char* from = w.resolve(S, address_of(i, base, l), bytes, l);
+    if (S == Space::shared || (S == Space::generic && w.in_shared(from)))
+      note_read(w, static_cast<size_t>(from - w.block->shared.data()), bytes, l);
     for (int k = 0; k < parts; ++k) {
       T value;
       std::memcpy(&value, from + sizeof(T) * static_cast<size_t>(k), sizeof value);
@@ -32,11 +35,13 @@ void store(Warp& w, const Instruction& i, uint32_t lanes) {
   const int parts = i.count - 1;
   const Word* base = w.source(i.at[0]);
   each_lane(lanes, [&](int l) {
-    char* to = w.resolve(S, address_of(i, base, l), sizeof(T) * static_cast<size_t>(parts), l);
-    for (int k = 0; k < parts; ++k) {
-      const T value = as<T>(w.source(i.at[1 + k])[l]);
-      std::memcpy(to + sizeof(T) * static_cast<size_t>(k), &value, sizeof value);
-    }
+    const size_t bytes = sizeof(T) * static_cast<size_t>(parts);
+    char* to = w.resolve(S, address_of(i, base, l), bytes, l);
+    T values[4];
+    for (int k = 0; k < parts; ++k) values[k] = as<T>(w.source(i.at[1 + k])[l]);
+    if (S == Space::shared || (S == Space::generic && w.in_shared(to)))
+      note_write(w, static_cast<size_t>(to - w.block->shared.data()), bytes, l, values);
+    std::memcpy(to, values, bytes);
   });
 }
 
@@ -102,6 +107,7 @@ void copy_async(Warp& w, const Instruction& i, uint32_t lanes) {
     if (size != 16 && (i.extra == 1 || (size != 4 && size != 8))) throw Fault(l, "a copy of so many bytes is none");
     if (part < 0 || part > size) throw Fault(l, "a copy of more bytes than it is for");
     AsyncCopy copy{w.resolve(Space::shared, as<uint32_t>(to[l]), static_cast<size_t>(size), l), nullptr, size, part};
+    note_write(w, static_cast<size_t>(copy.to - w.block->shared.data()), static_cast<size_t>(size), l, nullptr);
     // Both addresses must be aligned; of bytes that are not read, the address need not be one.
     if (from[l] % static_cast<uint64_t>(size) != 0) throw Fault(l, "a copy from an address that is not aligned");
     if (part > 0) {

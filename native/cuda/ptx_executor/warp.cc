@@ -207,7 +207,10 @@ void Warp::step_meeting(const Instruction& at, uint32_t lanes, int where) {
 
 void Warp::finish_meeting(const Instruction& at, uint32_t lanes) {
   current = &at;
-  if (at.run != nullptr) at.run(*this, at, lanes);
+  if (at.run != nullptr)
+    at.run(*this, at, lanes);
+  else
+    each_lane(lanes, [&](int l) { ++moment[l]; });
   meeting &= ~lanes;
   runnable |= lanes;
   each_lane(lanes, [&](int l) { ++place[l]; });

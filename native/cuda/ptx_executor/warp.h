@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cuda/ptx_executor/program.h"
+#include "cuda/ptx_executor/races.h"
 #include "cuda/simulator/executor.h"
 
 namespace athanor {
@@ -20,6 +21,8 @@ struct Block {
   simulator::Dim3 index, size, grid;
   const char* parameters = nullptr;
   std::vector<char> shared;                    // static variables first, then what the launch added
+  std::vector<Marks> marks;                    // of each word of it
+  uint32_t time = 0;                           // one more with each block and each barrier
   const std::vector<Range>* memory = nullptr;  // sorted
 };
 
@@ -37,8 +40,9 @@ struct Warp {
   uint32_t present = 0;         // lanes that there are
   uint32_t alive = 0;           // and have not ended
   uint32_t runnable = 0, at_barrier = 0, meeting = 0;
-  int place[kLanes];   // of each lane: the instruction that it is at
-  uint32_t carry = 0;  // the condition code of add.cc and the like, a bit a lane
+  int place[kLanes];             // of each lane: the instruction that it is at
+  uint32_t moment[kLanes] = {};  // of each lane: one more with each bar.warp.sync
+  uint32_t carry = 0;            // the condition code of add.cc and the like, a bit a lane
   std::vector<AsyncCopy> open[kLanes];
   std::deque<std::vector<AsyncCopy>> groups[kLanes];
   Range recent{0, 0};  // the global memory that was used last
@@ -61,6 +65,9 @@ struct Warp {
 
   /** Where an address of a space lies in this process; throws where the lane may not go there. */
   char* resolve(Space space, uint64_t address, size_t bytes, int lane);
+  bool in_shared(const char* at) const {
+    return at >= block->shared.data() && at < block->shared.data() + block->shared.size();
+  }
 
  private:
   char* global(uint64_t address, size_t bytes, int lane);
