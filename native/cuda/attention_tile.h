@@ -45,11 +45,12 @@ __device__ __forceinline__ void copy_tile(TileRow<Width>* to, const float* head,
                                           int width) {
   using Own = CopiedChunks<Width>;
   static_assert(Rows % Own::together == 0, "copies are shared out evenly");
-  const int e = Own::column(), own = Own::row();
+  const int e = Own::column();
+  const float* from = head + (first + Own::row()) * step + e;
 #pragma unroll
-  for (int r = own; r < own + Rows; r += Own::together) {
+  for (int r = Own::row(); r < Own::row() + Rows; r += Own::together, from += Own::together * step) {
     const bool inside = first + r < rows && e < width;
-    copy_async<16>(to[r].at + e, inside ? head + (first + r) * step + e : head, inside ? 16 : 0);
+    copy_async<16>(to[r].at + e, inside ? from : head, inside ? 16 : 0);
   }
 }
 
