@@ -3,7 +3,7 @@
 // small, and it loads on a machine without a driver and says that there is none. Then the PTX that nvcc made of every
 // kernel is executed on the processor, under test/device. Without nvcc there is nothing to check.
 //   npm run test:cuda               each row forward, and the tests of devices and layers
-//   npm run test:cuda -- --all      every check of each row, and each row forward under every schedule (half an hour)
+//   npm run test:cuda -- --all      every check of each row, and each row forward under every schedule (a quarter of an hour)
 const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
