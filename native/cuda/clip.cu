@@ -39,6 +39,7 @@ __global__ void __launch_bounds__(kLineThreads)
   const Group<kLineThreads> group{static_cast<int>(threadIdx.x)};
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kStretch;
   double sum = 0;
+#pragma unroll 8
   for (int64_t i = first + threadIdx.x; i < first + kStretch && i < n; i += kLineThreads)
     sum = Join<N>{}(sum, term_of<N>(static_cast<double>(x[where.at(static_cast<uint32_t>(i))]), p));
   sum = group.all(sum, Join<N>{});
@@ -101,25 +102,26 @@ struct Scale {
   T* out;
   Locator to;
   Complaints complaints;
-  __device__ void operator()(uint32_t i) const {
+  __device__ T value(uint32_t i) const {
     T factor = limit / (*norm + T(1e-6));
     factor = factor > T(1) ? T(1) : factor;  // a nan norm stays nan
     if (finite && !m::is_finite(*norm)) {
       if (i == 0) complaints.add(complaint_norm);
       factor = T(1);
     }
-    out[to.at(i)] = x[from.at(i)] * factor;
+    return x[from.at(i)] * factor;
   }
+  __device__ void put(uint32_t i, T value) const { out[to.at(i)] = value; }
 };
 
 void clip_scale(const Call& c) {
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for (int k = 0; k < c.n_out; ++k)
-      for_each_number(c, numel(c.out[k]),
-                      Scale<T>{c.in[0].template as<const T>(), static_cast<T>(c.attrs[0]), c.attrs[1] != 0,
-                               c.in[1 + k].template as<const T>(), Locator(c.in[1 + k]), c.out[k].template as<T>(),
-                               Locator(c.out[k]), complaints_of(c)});
+      for_each_value(c, numel(c.out[k]),
+                     Scale<T>{c.in[0].template as<const T>(), static_cast<T>(c.attrs[0]), c.attrs[1] != 0,
+                              c.in[1 + k].template as<const T>(), Locator(c.in[1 + k]), c.out[k].template as<T>(),
+                              Locator(c.out[k]), complaints_of(c)});
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
 }

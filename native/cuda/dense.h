@@ -25,14 +25,15 @@ struct CopyEach {
   Locator from;
   W* out;
   Locator to;
-  __device__ void operator()(uint32_t i) const { out[to.at(i)] = x[from.at(i)]; }
+  __device__ W value(uint32_t i) const { return x[from.at(i)]; }
+  __device__ void put(uint32_t i, W value) const { out[to.at(i)] = value; }
 };
 
 /** Copies a view into another of the same shape and dtype, in any layouts. */
 inline void copy_each(const Call& c, const View& to, const View& from) {
   with_item(item_size(to.dtype), [&](auto tag) {
     using W = typename decltype(tag)::type;
-    for_each_number(c, numel(to), CopyEach<W>{from.as<const W>(), Locator(from), to.as<W>(), Locator(to)});
+    for_each_value(c, numel(to), CopyEach<W>{from.as<const W>(), Locator(from), to.as<W>(), Locator(to)});
   });
 }
 
@@ -60,7 +61,9 @@ inline View dense_view(const Call& c, const View& v) {
 struct DenseOutput {
   const View& out;
   View dense;
-  DenseOutput(const Call& c, const View& v) : out(v), dense(is_contiguous(v) ? v : dense_like(c, v)) {}
+  /** `here`: in its own memory, whatever its layout is. */
+  DenseOutput(const Call& c, const View& v, bool here = false)
+      : out(v), dense(here || is_contiguous(v) ? v : dense_like(c, v)) {}
   void store(const Call& c) const {
     if (dense.data != out.data) copy_each(c, out, dense);
   }

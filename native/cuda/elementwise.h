@@ -1,8 +1,8 @@
 // The two kernels behind all elementwise ops, whatever their layout: `flat` for operands that are dense in the same
 // order (or one number each), `strided` for the rest, broadcasting included. An op contributes a map from elements to
-// an element. One thread takes 16 bytes of each operand (flat), or four elements a block apart, so that several loads
-// are in flight. Bound by memory bandwidth: (inputs + 1) * item size bytes an element, against 1 FLOP for arithmetic
-// and 15 to 50 for exp, tanh or gelu.
+// an element. One thread takes 16 bytes of each operand (flat; twice that of a single one), or four elements a block
+// apart, so that several loads are in flight. Bound by memory bandwidth: (inputs + 1) * item size bytes an element,
+// against 1 FLOP for arithmetic and 15 to 50 for exp, tanh or gelu.
 //
 // A map M has: Out; N inputs; In<k>, the type of input k; and `Out operator()(const Inputs& x) const` on the device,
 // where Inputs::get<k>() is an element.
@@ -10,18 +10,12 @@
 #include "cpu/dtypes.h"
 #include "cpu/iterate.h"
 #include "cuda/fast_divide.h"
-#include "cuda/runtime.h"
+#include "cuda/vector.h"
 
 namespace athanor {
 namespace cuda {
 
-constexpr int kThreads = 256;     // of a block: a multiprocessor holds eight of them
-constexpr int kVectorBytes = 16;  // the widest access of a thread
-
-template <class T, int N>
-struct alignas(sizeof(T) * N) Vector {
-  T at[N];
-};
+constexpr int kThreads = 256;  // of a block: a multiprocessor holds eight of them
 
 /** An input of a flat loop: elements one after another, or one for all. */
 struct FlatInput {
@@ -50,23 +44,36 @@ __device__ __forceinline__ Vector<T, V> load_flat(const FlatInput& in, int64_t i
     for (int v = 0; v < V; ++v) out.at[v] = value;
     return out;
   }
-  return *reinterpret_cast<const Vector<T, V>*>(static_cast<const T*>(in.data) + i);
+  return load_vector<V>(static_cast<const T*>(in.data) + i);
 }
+
+/** Vectors that a thread loads before it computes: of one input two, so that enough bytes are on their way. */
+template <class M>
+constexpr int kFlatTogether = M::N == 1 ? 2 : 1;
 
 template <class M, int V>
 __global__ void __launch_bounds__(kThreads)
     elementwise_flat(int64_t n, M map, typename M::Out* out, FlatInputs<M, V> in) {
   using Out = typename M::Out;
-  const int64_t step = static_cast<int64_t>(gridDim.x) * kThreads * V;
-  for (int64_t i = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * V; i < n; i += step) {
-    if (i + V <= n) {
-      const auto x = map.template load<V>(in.in, i);
-      Vector<Out, V> result;
+  constexpr int U = kFlatTogether<M>;
+  constexpr int64_t apart = kThreads * V;
+  const int64_t step = gridDim.x * U * apart;
+  for (int64_t first = blockIdx.x * U * apart + threadIdx.x * V; first < n; first += step) {
+    decltype(map.template load<V>(in.in, 0)) x[U];
 #pragma unroll
-      for (int v = 0; v < V; ++v) result.at[v] = map.apply(x, v);
-      *reinterpret_cast<Vector<Out, V>*>(out + i) = result;
-    } else {
-      for (int64_t j = i; j < n; ++j) out[j] = map.apply(map.template load<1>(in.in, j), 0);
+    for (int u = 0; u < U; ++u)
+      if (first + u * apart + V <= n) x[u] = map.template load<V>(in.in, first + u * apart);
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      const int64_t i = first + u * apart;
+      if (i + V <= n) {
+        Vector<Out, V> result;
+#pragma unroll
+        for (int v = 0; v < V; ++v) result.at[v] = map.apply(x[u], v);
+        store_vector(out + i, result);
+      } else {
+        for (int64_t j = i; j < n; ++j) out[j] = map.apply(map.template load<1>(in.in, j), 0);
+      }
     }
   }
 }
@@ -84,9 +91,13 @@ template <class M>
 __global__ void __launch_bounds__(kThreads)
     elementwise_strided(uint32_t n, M map, typename M::Out* out, StridedWalk<M::N> walk) {
   constexpr int each = 4;
+  decltype(map.load_at(walk.in, nullptr)) x[each];
+  int64_t to[each];
+  // All are read before the first is written, which the compiler could not bring about: it may be one memory.
+#pragma unroll
   for (int u = 0; u < each; ++u) {
     const uint32_t i = (blockIdx.x * each + static_cast<uint32_t>(u)) * kThreads + threadIdx.x;
-    if (i >= n) return;
+    if (i >= n) break;
     int64_t at[M::N + 1] = {};
     uint32_t rest = i;
     for (int d = walk.ndim - 1; d > 0; --d) {
@@ -97,11 +108,13 @@ __global__ void __launch_bounds__(kThreads)
     }
 #pragma unroll
     for (int k = 0; k <= M::N; ++k) at[k] += rest * walk.strides[k][0];
-    out[at[0]] = map.apply(map.load_at(walk.in, at + 1), 0);
+    to[u] = at[0];
+    x[u] = map.load_at(walk.in, at + 1);
   }
+#pragma unroll
+  for (int u = 0; u < each; ++u)
+    if ((blockIdx.x * each + static_cast<uint32_t>(u)) * kThreads + threadIdx.x < n) out[to[u]] = map.apply(x[u], 0);
 }
-
-inline bool aligned(const void* data, size_t bytes) { return reinterpret_cast<uintptr_t>(data) % bytes == 0; }
 
 /** The elements of a vector access: as many of the widest type as fit, so that all operands advance alike. */
 template <class... T>
@@ -137,7 +150,8 @@ void run_elementwise(const Call& c, const M& map) {
     FlatInputs<M, V> inputs;
     for (int k = 0; k < N; ++k) inputs.in[k] = in[k];
     // A few waves of blocks on each multiprocessor; then each goes on with what is left.
-    const int64_t blocks = min_of<int64_t>(ceil_div(n, kThreads * V), 32 * context_of(c).multiprocessors);
+    const int64_t blocks =
+        min_of<int64_t>(ceil_div(n, kThreads * V * kFlatTogether<M>), 32 * context_of(c).multiprocessors);
     launch(c, elementwise_flat<M, V>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, n, map,
            static_cast<Out*>(w.data[0]), inputs);
     return;

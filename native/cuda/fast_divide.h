@@ -10,10 +10,10 @@ struct FastDivide {
   uint32_t divisor = 1, factor = 0, shift = 0;
 
   FastDivide() = default;
-  /** `d` from 1 to 2^31 - 1. */
-  explicit FastDivide(uint32_t d) : divisor(d) {
-    while ((uint64_t{1} << shift) < d) ++shift;
-    factor = static_cast<uint32_t>(((uint64_t{1} << 32) * ((uint64_t{1} << shift) - d)) / d + 1);
+  /** `d` from 1 to 2^31 - 1. Larger sizes are refused when it comes to dividing, and may be anything cut to 32 bits. */
+  explicit FastDivide(uint32_t d) : divisor(d > 0 ? d : 1) {
+    while ((uint64_t{1} << shift) < divisor) ++shift;
+    factor = static_cast<uint32_t>(((uint64_t{1} << 32) * ((uint64_t{1} << shift) - divisor)) / divisor + 1);
   }
 
   /** n / divisor for n below 2^31. */

@@ -60,10 +60,11 @@ struct Gather {
   Indices index;
   W* out;
   Locator to;
-  __device__ void operator()(uint32_t i) const {
+  __device__ W value(uint32_t i) const {
     const int64_t k = index.get(i);
-    out[to.at(i)] = k < 0 ? W(0) : x[from.at(i) + k * step];
+    return k < 0 ? W(0) : x[from.at(i) + k * step];
   }
+  __device__ void put(uint32_t i, W value) const { out[to.at(i)] = value; }
 };
 
 void run_gather(const Call& c) {
@@ -73,9 +74,9 @@ void run_gather(const Call& c) {
   for (int d = 0; d < base.ndim; ++d) base.shape[d] = index.shape[d];
   with_item(item_size(out.dtype), [&](auto tag) {
     using W = typename decltype(tag)::type;
-    for_each_number(c, numel(out),
-                    Gather<W>{x.as<const W>(), Locator(base), x.strides[axis], indices_of(c, index, x.shape[axis]),
-                              out.as<W>(), Locator(out)});
+    for_each_value(c, numel(out),
+                   Gather<W>{x.as<const W>(), Locator(base), x.strides[axis], indices_of(c, index, x.shape[axis]),
+                             out.as<W>(), Locator(out)});
   });
 }
 
@@ -87,11 +88,12 @@ struct Select {
   Indices index;
   FastDivide count, inner;
   W* out;
-  __device__ void operator()(uint32_t i) const {
+  __device__ W value(uint32_t i) const {
     const uint32_t row = inner.quotient(i), o = count.quotient(row);
     const int64_t k = index.get(row - o * count.divisor);
-    out[i] = k < 0 ? W(0) : x[before.at(o) + k * step + after.at(i - row * inner.divisor)];
+    return k < 0 ? W(0) : x[before.at(o) + k * step + after.at(i - row * inner.divisor)];
   }
+  __device__ void put(uint32_t i, W value) const { out[i] = value; }
 };
 
 void run_select(const Call& c) {
@@ -101,10 +103,10 @@ void run_select(const Call& c) {
   const View before = dims_between(x, 0, axis), after = dims_between(x, axis + 1, x.ndim);
   with_item(item_size(out.dtype), [&](auto tag) {
     using W = typename decltype(tag)::type;
-    for_each_number(c, numel(out),
-                    Select<W>{x.as<const W>(), Locator(before), Locator(after), x.strides[axis],
-                              indices_of(c, index, x.shape[axis]), FastDivide(static_cast<uint32_t>(numel(index))),
-                              FastDivide(static_cast<uint32_t>(numel(after))), out.as<W>()});
+    for_each_value(c, numel(out),
+                   Select<W>{x.as<const W>(), Locator(before), Locator(after), x.strides[axis],
+                             indices_of(c, index, x.shape[axis]), FastDivide(static_cast<uint32_t>(numel(index))),
+                             FastDivide(static_cast<uint32_t>(numel(after))), out.as<W>()});
   });
 }
 

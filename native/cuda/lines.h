@@ -1,5 +1,4 @@
-// Ops that map each line of one axis to a line of the same length: softmax and its kin. A line is walked by a warp, or
-// by a block where it is long; several passes over it follow one another, the later ones from the caches.
+// Where the lines of one axis are, and threads that share a line: some of a warp, a warp, or a block where it is long.
 #pragma once
 #include "cpu/lines.h"
 #include "cuda/fast_divide.h"
@@ -45,17 +44,19 @@ struct WarpNumbers {
   double of[kLineThreads / kWarp];
 };
 
-/** The threads that share a line, and what they say to each other. */
+/** The threads that share a line, a power of two of them, and what they say to each other. All of a warp take part. */
 template <int Threads>
 struct Group {
+  static constexpr int threads = Threads;
   int t;  // this thread's place among them
 
   /** fold over all of them, the same for each: fold(double, double) in an order that depends on nothing. */
   template <class Fold>
   __device__ __forceinline__ double all(double value, const Fold& fold) const {
 #pragma unroll
-    for (int apart = kWarp / 2; apart > 0; apart /= 2) value = fold(value, __shfl_xor_sync(kFullMask, value, apart));
-    if (Threads == kWarp) return value;
+    for (int apart = (Threads < kWarp ? Threads : kWarp) / 2; apart > 0; apart /= 2)
+      value = fold(value, __shfl_xor_sync(kFullMask, value, apart));
+    if (Threads <= kWarp) return value;
     ATHANOR_SHARED(WarpNumbers, shared);
 #ifndef ATHANOR_FAULT_LINES  // a test leaves this barrier out, and must see wrong results
     __syncthreads();         // the numbers of the round before have been read
@@ -67,19 +68,6 @@ struct Group {
     return value;
   }
 };
-
-/** K::line(group, length, out, its step, inputs, their steps) for each line. */
-template <class K, class T, int N, int Threads>
-__global__ void __launch_bounds__(kLineThreads) map_lines(LineWalk<N> walk, T* out, const T* a, const T* b) {
-  constexpr uint32_t together = kLineThreads / Threads;
-  const uint32_t line = blockIdx.x * together + threadIdx.x / Threads;
-  if (line >= walk.lines) return;  // whole warps, or the block
-  int64_t at[N];
-  walk.locate(line, at);
-  const T* in[2] = {a + at[1], N > 2 ? b + at[N - 1] : nullptr};
-  K::line(Group<Threads>{static_cast<int>(threadIdx.x) % Threads}, walk.length, out + at[0], walk.step[0], in,
-          walk.step + 1);
-}
 
 /** The lines of a call's output and its first N - 1 inputs along the axis of the first attribute; false where there is
  * nothing to do, or too much. */
@@ -103,22 +91,6 @@ bool make_line_walk(const Call& c, LineWalk<N>* walk) {
     for (int d = 0; d < walk->ndim; ++d) walk->strides[k][d] = l.walk.strides[k][d];
   }
   return true;
-}
-
-/** Runs K over the lines along the axis of the first attribute: one or two inputs. */
-template <class K, class T, int N>
-void run_line_map(const Call& c) {
-  LineWalk<N> walk;
-  if (!make_line_walk<N>(c, &walk)) return;
-  T* out = c.out[0].as<T>();
-  const T *a = c.in[0].as<const T>(), *b = N > 2 ? c.in[1].as<const T>() : nullptr;
-  if (walk.length >= kLongLine) {
-    launch(c, map_lines<K, T, N, kLineThreads>, dim3(walk.lines), dim3(kLineThreads), 0, walk, out, a, b);
-  } else {
-    constexpr uint32_t together = kLineThreads / kWarp;
-    launch(c, map_lines<K, T, N, kWarp>, dim3((walk.lines + together - 1) / together), dim3(kLineThreads), 0, walk, out,
-           a, b);
-  }
 }
 
 }  // namespace cuda

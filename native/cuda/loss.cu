@@ -1,17 +1,18 @@
 // Losses over classes, fused: crossEntropy (from scores; attrs: reduction, ignored label, label smoothing) and nllLoss
 // (from log-probabilities; attrs: reduction, ignored label), with their gradients. Scores are [N, C, ...].
 //
-// crossEntropy: a warp a position walks its classes twice, for the maximum and for the sum of exp, and keeps the
-// logarithm of the softmax denominator, from which the gradient makes the probabilities again, a thread an element. One
-// block adds up the positions. Item size bytes an element forward, twice that backward, one exp each. Sums are in
-// float64.
+// crossEntropy: a warp or, of many classes, a block a position walks its classes once, for the maximum and the sum of
+// exp, and keeps the logarithm of the softmax denominator, from which the gradient makes the probabilities again, a
+// thread an element. Where classes are not neighbours in memory, threads side by side have neighbouring positions. The
+// positions are added up by blocks, and these by one. Item size bytes an element forward, twice that backward, one exp
+// each. Sums are in float64.
 #include "cpu/dtypes.h"
 #include "cuda/each.h"
+#include "cuda/exponentials.h"
 #include "cuda/families.h"
-#include "cuda/lines.h"
+#include "cuda/line_map.h"
 #include "cuda/locate.h"
 #include "cuda/report.h"
-#include "math/folds.h"
 #include "math/functions.h"
 
 namespace athanor {
@@ -62,43 +63,63 @@ struct Positions {
   double *losses, *weights;
 };
 
-template <class T>
-__global__ void __launch_bounds__(kLineThreads) cross_entropy_positions(Positions<T> p, double smoothing, double* lse) {
-  const uint32_t i = blockIdx.x * (kLineThreads / kWarp) + threadIdx.x / kWarp;
-  if (i >= p.count) return;
-  const Group<kWarp> group{static_cast<int>(threadIdx.x) % kWarp};
-  const T* x = p.x + p.where.at(i);
-  double max = m::Limits<double>::low;
-  for (int64_t c = group.t; c < p.classes; c += kWarp) max = m::maximum(max, static_cast<double>(x[c * p.step]));
-  max = group.all(max, Maximum{});
-  const double shift = m::is_finite(max) ? max : 0.0;
-  double sum = 0, weighted = 0, all_weights = 0;
-  for (int64_t c = group.t; c < p.classes; c += kWarp) {
-    const double score = static_cast<double>(x[c * p.step]);
-    sum += static_cast<double>(m::exp(static_cast<T>(score - shift)));
-    if (smoothing > 0) {
-      weighted += p.weight[c] * score;
+/** Position i by the threads of a group, E classes of each at a time; nothing, where it is not `inside`. */
+template <int E, int V, bool Smooth, class T, class G>
+__device__ __forceinline__ void cross_entropy_position(const G& group, const Positions<T>& p, uint32_t i, bool inside,
+                                                       double smoothing, double* lse) {
+  using Share = LineShare<G::threads, E, V>;
+  const T* const x = p.x + p.where.at(inside ? i : 0);
+  const Share share{group.t, inside ? p.classes : 0, Share::off_of(x)};
+  SumOfExponentials<T> line;
+  double weighted = 0, all_weights = 0;
+  for (int64_t first = 0; first < share.length + share.off; first += Share::all) {
+    T scores[E];
+    share.load(scores, x, p.step, first, m::Limits<T>::low);
+    line.take(scores);
+    if (!Smooth) continue;
+#pragma unroll
+    for (int k = 0; k < E; ++k) {
+      const int64_t c = share.index(first, k);
+      if (!share.inside(c)) continue;
+      weighted += p.weight[c] * static_cast<double>(scores[k]);
       all_weights += p.weight[c];
     }
   }
-  sum = group.all(sum, Add{});
-  if (smoothing > 0) {
+  line.settle(group);
+  if (Smooth) {
     weighted = group.all(weighted, Add{});
     all_weights = group.all(all_weights, Add{});
   }
-  if (group.t != 0) return;
+  if (group.t != 0 || !inside) return;
   // Of an infinity or nan among the scores the logarithm is that itself.
-  const double all = lse[i] = m::is_finite(max) ? max + m::log(sum) : max;
+  const double max = static_cast<double>(line.max), all = m::is_finite(max) ? max + m::log(line.sum) : max;
+  lse[i] = all;
   const int64_t label = p.labels.get(i);
   double loss = 0, weight = 0;
   if (label >= 0) {
     weight = p.weight[label];
     loss = weight * (all - static_cast<double>(x[label * p.step]));
-    if (smoothing > 0)
+    if (Smooth)
       loss = (1 - smoothing) * loss + smoothing / static_cast<double>(p.classes) * (all_weights * all - weighted);
   }
   p.losses[i] = loss;
   p.weights[i] = weight;
+}
+
+/** Classes that are neighbours. */
+template <class T, int Threads, bool Smooth>
+__global__ void __launch_bounds__(kLineThreads, 2) cross_entropy_rows(Positions<T> p, double smoothing, double* lse) {
+  const uint32_t i = blockIdx.x * (kLineThreads / Threads) + threadIdx.x / Threads;
+  if (i >= p.count) return;  // whole warps, or the block
+  const Group<Threads> group{static_cast<int>(threadIdx.x) % Threads};
+  cross_entropy_position<Threads == kWarp ? 8 : 16, kVector<T>, Smooth>(group, p, i, true, smoothing, lse);
+}
+
+template <class T, bool Smooth>
+__global__ void __launch_bounds__(kLineThreads) cross_entropy_columns(Positions<T> p, double smoothing, double* lse) {
+  const uint32_t i = blockIdx.x * kColumns + threadIdx.x;
+  const ColumnGroup group{static_cast<int>(threadIdx.y), static_cast<int>(threadIdx.x)};
+  cross_entropy_position<8, 1, Smooth>(group, p, i, i < p.count, smoothing, lse);
 }
 
 template <class T>
@@ -112,16 +133,33 @@ struct NllPosition {
   }
 };
 
-/** One block: what the losses and the weights add up to. */
-template <class T>
-__global__ void __launch_bounds__(kLineThreads) reduce_losses(Reduction how, uint32_t n, const double* losses,
-                                                              const double* weights, T* out, Locator to, T* total) {
+/** What a block's stretch of the losses and the weights adds up to. */
+__global__ void __launch_bounds__(kLineThreads)
+    add_stretches(uint32_t n, const double* losses, const double* weights, double* of_losses, double* of_weights) {
   const Group<kLineThreads> group{static_cast<int>(threadIdx.x)};
   double loss = 0, weight = 0;
+#pragma unroll 4
+  for (uint32_t i = blockIdx.x * kLineThreads + threadIdx.x; i < n; i += gridDim.x * kLineThreads) {
+    loss += losses[i];
+    weight += weights[i];
+  }
+  loss = group.all(loss, Add{});
+  weight = group.all(weight, Add{});
+  if (group.t != 0) return;
+  of_losses[blockIdx.x] = loss;
+  of_weights[blockIdx.x] = weight;
+}
+
+/** One block: what all of them add up to. */
+template <class T>
+__global__ void __launch_bounds__(kLineThreads)
+    reduce_losses(Reduction how, uint32_t n, const double* losses, const double* weights, T* out, T* total) {
+  const Group<kLineThreads> group{static_cast<int>(threadIdx.x)};
+  double loss = 0, weight = 0;
+#pragma unroll 4
   for (uint32_t i = threadIdx.x; i < n; i += kLineThreads) {
     loss += losses[i];
     weight += weights[i];
-    if (how == Reduction::none) out[to.at(i)] = static_cast<T>(losses[i]);
   }
   loss = group.all(loss, Add{});
   weight = group.all(weight, Add{});
@@ -130,6 +168,15 @@ __global__ void __launch_bounds__(kLineThreads) reduce_losses(Reduction how, uin
   *total = static_cast<T>(divisor);
   if (how != Reduction::none) *out = static_cast<T>(loss / divisor);
 }
+
+/** Each position's own loss. */
+template <class T>
+struct StoreLosses {
+  const double* losses;
+  T* out;
+  Locator to;
+  __device__ void operator()(uint32_t i) const { out[to.at(i)] = static_cast<T>(losses[i]); }
+};
 
 template <class T>
 Positions<T> positions_of(const Call& c, double ignored) {
@@ -150,18 +197,44 @@ Positions<T> positions_of(const Call& c, double ignored) {
 template <class T>
 void reduce_positions(const Call& c, const Positions<T>& p, const View& total) {
   const auto how = static_cast<Reduction>(static_cast<int>(c.attrs[0]));
-  launch(c, reduce_losses<T>, dim3(1), dim3(kLineThreads), 0, how, p.count, p.losses, p.weights, c.out[0].as<T>(),
-         Locator(c.out[0]), total.as<T>());
+  if (how == Reduction::none)
+    for_each_number(c, p.count, StoreLosses<T>{p.losses, c.out[0].as<T>(), Locator(c.out[0])});
+  const double *losses = p.losses, *weights = p.weights;
+  uint32_t count = p.count;
+  constexpr uint32_t stretch = 16 * kLineThreads;  // what one block adds up as quickly as it starts
+  if (count > stretch) {
+    const uint32_t most = 4 * static_cast<uint32_t>(context_of(c).multiprocessors);
+    const uint32_t blocks = count / stretch < most ? count / stretch : most;
+    double* const sums = scratch_array<double>(c, 2 * static_cast<int64_t>(blocks));
+    launch(c, add_stretches, dim3(blocks), dim3(kLineThreads), 0, count, losses, weights, sums, sums + blocks);
+    losses = sums;
+    weights = sums + blocks;
+    count = blocks;
+  }
+  launch(c, reduce_losses<T>, dim3(1), dim3(kLineThreads), 0, how, count, losses, weights, c.out[0].as<T>(),
+         total.as<T>());
+}
+
+template <bool Smooth, class T>
+void launch_positions(const Call& c, const Positions<T>& p) {
+  const auto blocks = [&](uint32_t together) { return dim3((p.count + together - 1) / together); };
+  constexpr uint32_t warps = kLineThreads / kWarp;
+  double* const lse = c.out[1].template as<double>();
+  const dim3 line(kLineThreads), columns(kColumns, kColumnRows);
+  if (p.count == 0) return;
+  if (p.step != 1)
+    launch(c, cross_entropy_columns<T, Smooth>, blocks(kColumns), columns, 0, p, c.attrs[2], lse);
+  else if (p.classes < kLongLine)
+    launch(c, cross_entropy_rows<T, kWarp, Smooth>, blocks(warps), line, 0, p, c.attrs[2], lse);
+  else
+    launch(c, cross_entropy_rows<T, kLineThreads, Smooth>, blocks(1), line, 0, p, c.attrs[2], lse);
 }
 
 void run_cross_entropy(const Call& c) {
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Positions<T> p = positions_of<T>(c, c.attrs[1]);
-    constexpr uint32_t together = kLineThreads / kWarp;
-    if (p.count > 0)
-      launch(c, cross_entropy_positions<T>, dim3((p.count + together - 1) / together), dim3(kLineThreads), 0, p,
-             c.attrs[2], c.out[1].template as<double>());
+    c.attrs[2] > 0 ? launch_positions<true>(c, p) : launch_positions<false>(c, p);
     reduce_positions(c, p, c.out[2]);
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
@@ -215,7 +288,7 @@ struct CrossEntropyGrad {
   T* gx;
   Locator to;
 
-  __device__ void operator()(uint32_t i) const {
+  __device__ T value(uint32_t i) const {
     uint32_t position;
     int64_t c;
     place.split(i, &position, &c);
@@ -235,8 +308,9 @@ struct CrossEntropyGrad {
       if (smoothing > 0) out -= scale * spread * weight[c];
       if (label == c) out -= scale * (1 - smoothing) * weight[c];
     }
-    gx[to.at(i)] = static_cast<T>(out);
+    return static_cast<T>(out);
   }
+  __device__ void put(uint32_t i, T value) const { gx[to.at(i)] = value; }
 };
 
 template <class T>
@@ -268,7 +342,7 @@ void run_cross_entropy_grad(const Call& c) {
       }
       return Locator(full);
     };
-    for_each_number(
+    for_each_value(
         c, numel(out),
         CrossEntropyGrad<T>{ClassPlace(x), x.template as<const T>(), Locator(x),
                             labels_of(c, labels, x.shape[1], c.attrs[0]), weight, c.in[3].template as<const double>(),

@@ -20,12 +20,7 @@ void run_simt(const Call& c, const Products& p, const GemmPlan& plan) {
   using R = StridedResult<T>;
   const A a{c.in[0].as<const In>(), p.m, p.a_row, p.k, p.a_step, 1};
   const B b{c.in[1].as<const In>(), p.n, p.b_step, p.k, p.b_row, 2};
-  const R out{c.out[0].as<T>(),
-              p.out_row,
-              p.out_step,
-              p.bias == nullptr ? nullptr : p.bias->as<const T>(),
-              p.bias == nullptr ? 0 : p.bias->strides[0],
-              p.finish};
+  const R out = result_of<T>(c, p);
   const auto work = work_of<T>(c, plan, p.m, p.n, p.k, batch_of(p));
   launch(c, gemm_simt<Tile, depth, A, B, R>, grid_of(plan, work), dim3(kSimtThreads), 0, work, a, b, out);
   add_parts(c, work, out);

@@ -16,12 +16,7 @@ void run_as(const Call& c, const Products& p) {
   using R = StridedResult<T>;
   const Factor a{c.in[0].as<const Stored>(), p.m, p.a_row, p.a_step, 1};
   const Factor b{c.in[1].as<const Stored>(), p.n, p.b_step, p.b_row, 2};
-  const R out{c.out[0].as<T>(),
-              p.out_row,
-              p.out_step,
-              p.bias == nullptr ? nullptr : p.bias->as<const T>(),
-              p.bias == nullptr ? 0 : p.bias->strides[0],
-              p.finish};
+  const R out = result_of<T>(c, p);
   const GemmPlan plan = choose_skinny({p.m, p.n, p.k, p.count(), arithmetic_of(c), context_of(c).multiprocessors});
   const bool turned = p.m > p.n;
   const SkinnyJob<T, Stored, R> job{work_of<T>(c, plan, p.m, p.n, p.k, batch_of(p)), turned ? a : b, turned ? b : a,

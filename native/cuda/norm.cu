@@ -2,15 +2,20 @@
 // and rmsNorm (the last axes), groupNorm ([N, G, channels of a group, places]), their gradients, batchNormEval by given
 // statistics, and moveRunning.
 //
-// What is normalised together is a set (few channels of a batch norm are cut into parts: norm_split.h): a block walks
-// it for its mean, for the squares of what deviates from that, and to write it, mostly from the second-level cache;
-// short sets are a warp's. A gradient walks it for two means, then writes; of a channel the gradients of weight and
-// bias are these means' sums. Of other sets they are folded over the sets by rows of threads, a part of them a block,
-// and the parts are added in their order. Sums are in float64. Reads and writes item size bytes an element, twice that
-// backward, for about 8 FLOPs: bound by bandwidth.
+// What is normalised together is a set: a block walks it for the sums of what deviates from its first element and of
+// the squares, and to write it; short sets are a warp's. Lines and groups of up to 8192 elements are held in registers
+// (norm_lines.h). Channels of more than a cache holds are cut into parts for all multiprocessors (norm_split.h), and
+// have kernels of their own where they are neighbours in memory (norm_columns.h). A gradient walks a set for two means,
+// then writes; of a channel the gradients of weight and bias are these means' sums. Of other sets they are folded over
+// the sets, a part of them a block, and the parts are added in their order. Sums are in float64. Reads and writes item
+// size bytes an element, twice that backward, for about 8 FLOPs: bound by bandwidth.
+#include <initializer_list>
+
 #include "cpu/dtypes.h"
 #include "cuda/dense.h"
 #include "cuda/families.h"
+#include "cuda/norm_columns.h"
+#include "cuda/norm_lines.h"
 #include "cuda/norm_split.h"
 
 namespace athanor {
@@ -39,10 +44,6 @@ bool fits(const Call& c, const NormSets<K>& sets) {
   return fit;
 }
 
-int64_t parts_of(const Call& c, int64_t channels, int64_t size) {
-  return choose_norm_parts(channels, size, context_of(c).multiprocessors);
-}
-
 /** kernel<Threads> over all sets: a block each, or a warp where they are short. */
 template <class J>
 void launch_sets(const Call& c, int64_t sets, int64_t size, void (*by_blocks)(J), void (*by_warps)(J), const J& job) {
@@ -54,14 +55,54 @@ void launch_sets(const Call& c, int64_t sets, int64_t size, void (*by_blocks)(J)
     launch(c, by_warps, dim3(static_cast<unsigned>((sets + warps - 1) / warps)), dim3(kLineThreads), 0, job);
 }
 
+/** Elements of a batch norm that one launch walks twice: the second-level cache has them then. */
+constexpr int64_t kCached = 1 << 18;
+
+/** Whether channels are neighbours and all else follows in order. */
+bool channels_last(const View& v) {
+  View turned = v;
+  for (int d = 2; d < v.ndim; ++d) turned.shape[d - 1] = v.shape[d], turned.strides[d - 1] = v.strides[d];
+  turned.shape[v.ndim - 1] = v.shape[1], turned.strides[v.ndim - 1] = v.strides[1];
+  return is_contiguous(turned);
+}
+
+/** Whether all of an op's images have channels last. */
+bool all_channels_last(std::initializer_list<const View*> views) {
+  for (const View* v : views)
+    if (!channels_last(*v)) return false;
+  return true;
+}
+
+bool all_aligned(std::initializer_list<const void*> operands) {
+  for (const void* at : operands)
+    if (!aligned(at, kVectorBytes)) return false;
+  return true;
+}
+
+/** Whether all of an op's operands begin equally far from a multiple of 16 bytes. */
+template <class T>
+bool same_offset(std::initializer_list<const T*> operands) {
+  for (const T* at : operands)
+    if ((reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(*operands.begin())) % kVectorBytes != 0)
+      return false;
+  return true;
+}
+
+/** Whether one launch does: there are channels enough for a block each, and little of them. */
+bool one_launch(const Call& c, const NormSets<NormKind::channels>& sets) {
+  return sets.sets * sets.size <= kCached &&
+         choose_norm_parts(sets.sets, sets.size, context_of(c).multiprocessors) == 1;
+}
+
 // in: x, weight, [bias, [residual]]; out: out, [mean], (biased) variance or mean square
 template <class T, NormKind K>
 void forward(const Call& c, const NormSets<K>& sets, double eps, bool centred, bool relu) {
   if (!fits(c, sets)) return;
-  const View x = dense_view(c, c.in[0]);
-  const DenseOutput out(c, c.out[0]), means(c, c.out[1]), variances(c, c.out[centred ? 2 : 1]);
   const bool adds = c.n_in > 3;
-  const View residual = adds ? dense_view(c, c.in[3]) : x;
+  const bool last = K == NormKind::channels && all_channels_last({&c.in[0], &c.out[0], &c.in[adds ? 3 : 0]});
+  const auto dense = [&](const View& v) { return last ? v : dense_view(c, v); };
+  const View x = dense(c.in[0]), residual = adds ? dense(c.in[3]) : x;
+  const DenseOutput out(c, c.out[0], last), means(c, c.out[1]), variances(c, c.out[centred ? 2 : 1]);
   const NormForward<T, K> job{sets,
                               x.as<const T>(),
                               adds ? residual.as<const T>() : nullptr,
@@ -73,30 +114,57 @@ void forward(const Call& c, const NormSets<K>& sets, double eps, bool centred, b
                               out.dense.as<T>(),
                               means.dense.as<T>(),
                               variances.dense.as<T>()};
-  const int64_t parts = K == NormKind::channels ? parts_of(c, sets.sets, sets.size) : 1;
-  if constexpr (K == NormKind::channels)
-    if (parts > 1) launch_parts(c, sets.sets, sets.size, parts, job, sum_deviations<T>, normalise_parts<T>);
-  if (parts == 1)
-    launch_sets(c, sets.sets, sets.size, norm_forward<T, K, kLineThreads>, norm_forward<T, K, kWarp>, job);
+  const bool wide = all_aligned({job.x, job.out, job.residual});
+  bool done = false;
+  if constexpr (K == NormKind::channels) {
+    done = true;
+    const int64_t plane = sets.plane.divisor;
+    if (sets.size > 0 && (last || plane == 1)) {
+      run_columns<T>(c, sets.size, sets.sets, wide, job);
+    } else if (!one_launch(c, sets)) {
+      constexpr int V = kVector<T>;
+      const NormParts cut(c, sets.sets, sets.size, V);
+      wide&& plane % V == 0 ? launch_parts(c, cut, job, sum_deviations<T, V>, normalise_parts<T, V>)
+                            : launch_parts(c, cut, job, sum_deviations<T, 1>, normalise_parts<T, 1>);
+    } else {
+      done = false;
+    }
+  } else {
+    const View weight = dense_view(c, c.in[1]), bias = dense_view(c, c.in[centred ? 2 : 1]);
+    const NormParameters<T> parameters(weight, centred ? &bias : nullptr);
+    done = launch_held<HeldForward>(c, job, parameters, same_offset<T>({job.x, job.out}));
+  }
+  if (!done) launch_sets(c, sets.sets, sets.size, norm_forward<T, K, kLineThreads>, norm_forward<T, K, kWarp>, job);
   out.store(c);
   if (centred) means.store(c);
   variances.store(c);
 }
 
-/** The sums of all parameters, in parts. */
-template <class T, NormKind K>
-const PairOfSums* sum_parts(const Call& c, const NormBackward<T, K>& job, int64_t* parts) {
-  const NormSets<K>& sets = job.sets;
+/** The sums of the parameters of all lines, in parts. */
+template <class T>
+const PairOfSums* sum_parts(const Call& c, const NormBackward<T, NormKind::lines>& job, int64_t* parts) {
+  const NormSets<NormKind::lines>& sets = job.sets;
   const int64_t columns = (sets.parameters + kNormColumns - 1) / kNormColumns;
-  if (columns == 0) return nullptr;
-  const int64_t served = sets.sets * sets.size / sets.parameters;
   const int64_t wanted = 8 * static_cast<int64_t>(context_of(c).multiprocessors);
-  const int64_t most = (served + 8 * kNormRows - 1) / (8 * kNormRows), even = (wanted + columns - 1) / columns;
+  const int64_t most = (sets.sets + 8 * kNormRows - 1) / (8 * kNormRows), even = (wanted + columns - 1) / columns;
   *parts = even < most ? even : most;
   if (*parts < 1) *parts = 1;
   PairOfSums* const partial = scratch_array<PairOfSums>(c, *parts * sets.parameters);
-  launch(c, sum_parameters<T, K>, dim3(static_cast<unsigned>(columns), static_cast<unsigned>(*parts)),
+  launch(c, sum_parameters<T>, dim3(static_cast<unsigned>(columns), static_cast<unsigned>(*parts)),
          dim3(kNormColumns, kNormRows), 0, job, partial);
+  return partial;
+}
+
+/** Those of the channels of all groups. */
+template <class T>
+const PairOfSums* sum_parts(const Call& c, const NormBackward<T, NormKind::groups>& job, int64_t* parts) {
+  constexpr int V = kVector<T>;
+  const bool vectors = all_aligned({job.g, job.x}) && job.sets.plane.divisor % V == 0;
+  const NormParts cut(c, job.sets.parameters, job.sets.served(), V);
+  *parts = cut.parts;
+  PairOfSums* const partial = scratch_array<PairOfSums>(c, cut.parts * cut.parameters);
+  launch(c, vectors ? sum_gradients<T, NormKind::groups, V> : sum_gradients<T, NormKind::groups, 1>, cut.grid(),
+         dim3(kLineThreads), 0, job, cut.part, partial);
   return partial;
 }
 
@@ -104,13 +172,16 @@ const PairOfSums* sum_parts(const Call& c, const NormBackward<T, K>& job, int64_
 template <class T, NormKind K>
 void backward(const Call& c, const NormSets<K>& sets, double eps, bool centred, bool relu, bool has_bias) {
   if (!fits(c, sets)) return;
-  const View g = dense_view(c, c.in[0]), x = dense_view(c, c.in[1]);
+  constexpr bool channels = K == NormKind::channels;
+  const bool adds = c.n_in > 6;
+  const bool last =
+      channels && all_channels_last({&c.in[0], &c.in[1], &c.out[0], &c.in[adds ? 6 : 0], &c.out[adds ? 3 : 0]});
+  const auto dense = [&](const View& v) { return last ? v : dense_view(c, v); };
+  const View g = dense(c.in[0]), x = dense(c.in[1]), residual = adds ? dense(c.in[6]) : x;
   const int statistics = has_bias ? 4 : 3;
   const View& mean = c.in[statistics];
   const View& variance = c.in[centred ? statistics + 1 : statistics];
-  const bool adds = c.n_in > 6;
-  const View residual = adds ? dense_view(c, c.in[6]) : x;
-  const DenseOutput out(c, c.out[0]), past(c, c.out[adds ? 3 : 0]);
+  const DenseOutput out(c, c.out[0], last), past(c, c.out[adds ? 3 : 0], last);
   const NormBackward<T, K> job{sets,
                                g.as<const T>(),
                                x.as<const T>(),
@@ -124,18 +195,35 @@ void backward(const Call& c, const NormSets<K>& sets, double eps, bool centred, 
                                relu,
                                out.dense.as<T>(),
                                adds ? past.dense.as<T>() : nullptr,
-                               K == NormKind::channels ? scratch_array<PairOfSums>(c, sets.sets) : nullptr};
-  const int64_t cut = K == NormKind::channels ? parts_of(c, sets.sets, sets.size) : 1;
-  if constexpr (K == NormKind::channels)
-    if (cut > 1) launch_parts(c, sets.sets, sets.size, cut, job, sum_gradients<T>, send_back_parts<T>);
-  if (cut == 1)
-    launch_sets(c, sets.sets, sets.size, norm_backward<T, K, kLineThreads>, norm_backward<T, K, kWarp>, job);
+                               channels ? scratch_array<PairOfSums>(c, sets.sets) : nullptr,
+                               channels ? nullptr : scratch_array<Statistics>(c, sets.sets)};
+  bool done = false;
+  if constexpr (channels) {
+    done = true;
+    const int64_t plane = sets.plane.divisor;
+    const bool wide = all_aligned({job.g, job.x, job.residual, job.gx, job.gr});
+    if (sets.size > 0 && (last || plane == 1)) {
+      run_columns<T>(c, sets.size, sets.sets, wide, job);
+    } else if (!one_launch(c, sets)) {
+      constexpr int V = kVector<T>;
+      const NormParts cut(c, sets.sets, sets.size, V);
+      wide&& plane % V == 0 ? launch_parts(c, cut, job, sum_gradients<T, K, V>, send_back_parts<T, V>)
+                            : launch_parts(c, cut, job, sum_gradients<T, K, 1>, send_back_parts<T, 1>);
+    } else {
+      done = false;
+    }
+  } else {
+    const View weight = dense_view(c, c.in[2]);
+    done =
+        launch_held<HeldBackward>(c, job, NormParameters<T>(weight, nullptr), same_offset<T>({job.x, job.g, job.gx}));
+  }
+  if (!done) launch_sets(c, sets.sets, sets.size, norm_backward<T, K, kLineThreads>, norm_backward<T, K, kWarp>, job);
   out.store(c);
   if (adds) past.store(c);
   if (numel(c.out[1]) == 0) return;
   int64_t parts = 1;
   const PairOfSums* partial = job.sums;
-  if constexpr (K != NormKind::channels) partial = sum_parts(c, job, &parts);
+  if constexpr (!channels) partial = sum_parts(c, job, &parts);
   const bool one = c.out[1].ndim == 0 && sets.parameters != 1;
   const bool biased = c.n_out > 2;
   for_each_number(c, numel(c.out[1]),
@@ -165,22 +253,39 @@ NORM_KERNEL(group_norm_grad, backward<T>(c, groups_of_channels(c.in[1]), c.attrs
 #undef NORM_KERNEL
 
 // ---- by given statistics. in: x, mean, variance, weight, bias; attrs: eps, whether a relu follows
+
+/** What a channel's elements are made of, once for all of them: (x - mean) scale + bias. */
+template <class T>
+struct Scaling {
+  T mean, scale, bias;
+};
+template <class T>
+struct MakeScaling {
+  Numbers<T> mean, variance, weight, bias;
+  double eps;
+  Scaling<T>* out;
+  __device__ void operator()(uint32_t c) const {
+    const T root = static_cast<T>(reciprocal_root(variance[c], eps));
+    out[c] = {static_cast<T>(mean[c]), root * static_cast<T>(weight[c]), static_cast<T>(bias[c])};
+  }
+};
+
 template <class T>
 struct Eval {
   FastDivide plane, channels;
   const T* x;
   Locator from;
-  Numbers<T> mean, variance, weight, bias;
-  double eps;
+  const Scaling<T>* scaling;
   bool relu;
   T* out;
   Locator to;
-  __device__ void operator()(uint32_t i) const {
+  __device__ T value(uint32_t i) const {
     const uint32_t above = plane.quotient(i), c = above - channels.quotient(above) * channels.divisor;
-    const T scale = static_cast<T>(reciprocal_root(variance[c], eps)) * static_cast<T>(weight[c]);
-    const T y = (x[from.at(i)] - static_cast<T>(mean[c])) * scale + static_cast<T>(bias[c]);
-    out[to.at(i)] = relu && y < 0 ? T(0) : y;
+    const Scaling<T> own = scaling[c];
+    const T y = (x[from.at(i)] - own.mean) * own.scale + own.bias;
+    return relu && y < 0 ? T(0) : y;
   }
+  __device__ void put(uint32_t i, T value) const { out[to.at(i)] = value; }
 };
 
 void batch_norm_eval(const Call& c) {
@@ -189,11 +294,13 @@ void batch_norm_eval(const Call& c) {
   const bool known = with_floats(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto sets = channels_of(x);
-    for_each_number(
-        c, numel(x),
-        Eval<T>{sets.plane, FastDivide(static_cast<uint32_t>(sets.sets)), x.template as<const T>(), Locator(x),
-                Numbers<T>(c.in[1]), Numbers<T>(c.in[2]), Numbers<T>(c.in[3]), Numbers<T>(c.in[4]), c.attrs[0],
-                c.attrs[1] != 0, c.out[0].template as<T>(), Locator(c.out[0])});
+    Scaling<T>* const scaling = scratch_array<Scaling<T>>(c, sets.sets);
+    for_each_number(c, sets.sets,
+                    MakeScaling<T>{Numbers<T>(c.in[1]), Numbers<T>(c.in[2]), Numbers<T>(c.in[3]), Numbers<T>(c.in[4]),
+                                   c.attrs[0], scaling});
+    for_each_value(c, numel(x),
+                   Eval<T>{sets.plane, FastDivide(static_cast<uint32_t>(sets.sets)), x.template as<const T>(),
+                           Locator(x), scaling, c.attrs[1] != 0, c.out[0].template as<T>(), Locator(c.out[0])});
   });
   if (!known) refuse_dtype(c, x.dtype);
 }

@@ -42,12 +42,12 @@ struct NormSets {
     return (number - groups.quotient(number) * groups.divisor) * static_cast<int64_t>(channels.divisor) +
            plane.quotient(i);
   }
-  /** How many elements a parameter serves, and the set and place of the q-th of them. Not of channels. */
+  /** How many elements a parameter serves, and the set and place of the q-th of them (of lines: p of line q). */
   ATHANOR_INLINE_MEMBER int64_t served() const { return K == NormKind::lines ? sets : items * plane.divisor; }
   __device__ __forceinline__ void served_by(uint32_t p, uint32_t q, int64_t* set, uint32_t* i) const {
-    if (K == NormKind::lines) {
-      *set = q;
-      *i = p;
+    if (K == NormKind::channels) {
+      *set = p;
+      *i = q;
     } else {
       const uint32_t item = plane.quotient(q), group = channels.quotient(p);
       *set = static_cast<int64_t>(item) * groups.divisor + group;
@@ -72,12 +72,18 @@ struct Numbers {
 
 __device__ __forceinline__ double reciprocal_root(double variance, double eps) { return 1 / ::sqrt(variance + eps); }
 
-/** One element, before the residual. */
+/** What becomes of the elements that one mean, variance, weight and bias serve, before the residual. */
 template <class T>
-__device__ __forceinline__ T normalised(T x, double mean, double variance, double eps, double weight, double bias) {
-  const T root = static_cast<T>(reciprocal_root(variance, eps));
-  return (x - static_cast<T>(mean)) * root * static_cast<T>(weight) + static_cast<T>(bias);
-}
+struct Affine {
+  T mean, root, weight, bias;
+  Affine() = default;
+  __device__ __forceinline__ Affine(double mean_of, double variance, double eps, double weight_of, double bias_of)
+      : mean(static_cast<T>(mean_of)),
+        root(static_cast<T>(reciprocal_root(variance, eps))),
+        weight(static_cast<T>(weight_of)),
+        bias(static_cast<T>(bias_of)) {}
+  __device__ __forceinline__ T operator()(T x) const { return (x - mean) * root * weight + bias; }
+};
 
 /** What a set's elements are made of: (x - mean) scale + shift is the same everywhere but in the factors. */
 template <class T, NormKind K>
@@ -88,6 +94,22 @@ struct NormForward {
   double eps;
   bool centred, relu;
   T *out, *mean, *variance;
+
+  /** The result of y, which is what Affine makes of an element. */
+  __device__ __forceinline__ T finished(T y, T past) const {
+    if (residual != nullptr) y += past;
+    return relu && y < 0 ? T(0) : y;
+  }
+};
+
+/** Mean and variance from the sums of what deviates from `first`, and of its squares. */
+struct Deviations {
+  double mean, variance;
+  __device__ __forceinline__ Deviations(double sum, double squares, double first, double n) {
+    const double off = sum / n, spread = squares / n - off * off;
+    mean = first + off;
+    variance = spread < 0 ? 0 : spread;  // nan stays
+  }
 };
 
 template <class T, NormKind K, int Threads>
@@ -96,27 +118,27 @@ __global__ void __launch_bounds__(kLineThreads) norm_forward(NormForward<T, K> f
   const int64_t set = static_cast<int64_t>(blockIdx.x) * (kLineThreads / Threads) + threadIdx.x / Threads;
   if (set >= f.sets.sets) return;  // whole warps, or the block
   const uint32_t n = static_cast<uint32_t>(f.sets.size);
-  double mean = 0;
-  if (f.centred) {
-    for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads)
-      mean += static_cast<double>(f.x[f.sets.at(set, i)]);
-    mean = group.all(mean, Add{}) / static_cast<double>(n);
-  }
-  double variance = 0;
+  const double first = f.centred && n > 0 ? static_cast<double>(f.x[f.sets.at(set, 0)]) : 0;
+  double sum = 0, squares = 0;
+#pragma unroll 4
   for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
-    const double d = static_cast<double>(f.x[f.sets.at(set, i)]) - mean;
-    variance += d * d;
+    const double d = static_cast<double>(f.x[f.sets.at(set, i)]) - first;
+    sum += d;
+    squares += d * d;
   }
-  variance = group.all(variance, Add{}) / static_cast<double>(n);
+  sum = f.centred ? group.all(sum, Add{}) : 0;
+  squares = group.all(squares, Add{});
+  const Deviations d(sum, squares, first, static_cast<double>(n));
   if (group.t == 0) {
-    if (f.centred) f.mean[set] = static_cast<T>(mean);
-    f.variance[set] = static_cast<T>(variance);
+    if (f.centred) f.mean[set] = static_cast<T>(d.mean);
+    f.variance[set] = static_cast<T>(d.variance);
   }
+  Affine<T> affine(f.centred ? d.mean : 0.0, d.variance, f.eps, 0.0, 0.0);
   for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = f.sets.at(set, i), p = f.sets.parameter(set, i);
-    T y = normalised(f.x[at], mean, variance, f.eps, f.weight[p], f.centred ? f.bias[p] : 0.0);
-    if (f.residual != nullptr) y += f.residual[at];
-    f.out[at] = f.relu && y < 0 ? T(0) : y;
+    affine.weight = static_cast<T>(f.weight[p]);
+    affine.bias = f.centred ? static_cast<T>(f.bias[p]) : T(0);
+    f.out[at] = f.finished(affine(f.x[at]), f.residual != nullptr ? f.residual[at] : T(0));
   }
 }
 
@@ -128,6 +150,10 @@ struct PairOfSums {
 /** What a set's elements are normalised by. */
 struct Statistics {
   double mean, root;
+  template <class T>
+  __device__ __forceinline__ double of(T x) const {
+    return (static_cast<double>(x) - mean) * root;
+  }
 };
 
 template <class T, NormKind K>
@@ -137,22 +163,53 @@ struct NormBackward {
   Numbers<T> weight, bias, mean, variance;
   double eps;
   bool centred, relu;
-  T *gx, *gr;        // gr, the gradient of the residual, or null
-  PairOfSums* sums;  // of each channel, which is a set; of no use for other sets
+  T *gx, *gr;         // gr, the gradient of the residual, or null
+  PairOfSums* sums;   // of each channel, which is a set; of no use for other sets
+  Statistics* known;  // of each set that is not a channel, for the sums of its weights
 
   /** What arrives before a relu: nothing where that gave 0. */
-  __device__ __forceinline__ double arriving(int64_t at, int64_t set, int64_t p) const {
-    const double g_at = static_cast<double>(g[at]);
-    if (!relu) return g_at;
-    T out = normalised(x[at], mean[set], variance[set], eps, weight[p], bias[p]);
-    if (residual != nullptr) out += residual[at];
-    return out <= 0 ? 0 : g_at;
+  __device__ __forceinline__ double arriving(T g_at, T x_at, T past, const Affine<T>& affine) const {
+    if (!relu) return static_cast<double>(g_at);
+    T out = affine(x_at);
+    if (residual != nullptr) out += past;
+    return out <= 0 ? 0.0 : static_cast<double>(g_at);
+  }
+  /** The same for an element in memory, of the channel that `affine` is of. */
+  __device__ __forceinline__ double arriving(int64_t at, const Affine<T>& affine) const {
+    return relu ? arriving(g[at], x[at], residual != nullptr ? residual[at] : T(0), affine)
+                : static_cast<double>(g[at]);
+  }
+  /** Of a channel; only there a relu follows. */
+  __device__ __forceinline__ Affine<T> affine_of(int64_t set) const {
+    if (K != NormKind::channels || !relu) return {};
+    return {mean[set], variance[set], eps, weight[set], bias[set]};
   }
   __device__ __forceinline__ Statistics statistics(int64_t set) const {
     return {centred ? mean[set] : 0, reciprocal_root(variance[set], eps)};
   }
-  __device__ __forceinline__ double normal(int64_t at, const Statistics& s) const {
-    return (static_cast<double>(x[at]) - s.mean) * s.root;
+  __device__ __forceinline__ double normal(int64_t at, const Statistics& s) const { return s.of(x[at]); }
+};
+
+/** What a channel's elements get, after the sums of all of them are known. */
+template <class T>
+struct ChannelGradient {
+  Statistics own;
+  Affine<T> affine;
+  double weight, mean_h, mean_hy;
+  ChannelGradient() = default;
+  __device__ __forceinline__ ChannelGradient(const NormBackward<T, NormKind::channels>& b, int64_t set,
+                                             const PairOfSums& all)
+      : own(b.statistics(set)), affine(b.affine_of(set)), weight(b.weight[set]) {
+    const double share = weight / static_cast<double>(b.sets.size);
+    mean_h = all.bias * share;
+    mean_hy = all.weight * share;
+  }
+  /** From what arrives at an element: the gradients of the element and of its residual, which may lie where g does. */
+  __device__ __forceinline__ void of(const NormBackward<T, NormKind::channels>& b, T g, T x, T past, T* gx,
+                                     T* gr) const {
+    const double up = b.arriving(g, x, past, affine), y = own.of(x);
+    *gx = static_cast<T>((up * weight - mean_h - y * mean_hy) * own.root);
+    *gr = static_cast<T>(up);
   }
 };
 
@@ -165,21 +222,28 @@ __global__ void __launch_bounds__(kLineThreads) norm_backward(NormBackward<T, K>
   const uint32_t n = static_cast<uint32_t>(b.sets.size);
   constexpr bool channels = K == NormKind::channels;  // one weight serves all of a set
   const Statistics own = b.statistics(set);
+  const Affine<T> affine = b.affine_of(set);
   double sum_h = 0, sum_hy = 0;
+#pragma unroll 4
   for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = b.sets.at(set, i), p = b.sets.parameter(set, i);
-    const double y = b.normal(at, own), h = b.arriving(at, set, p) * (channels ? 1.0 : b.weight[p]);
+    const double y = b.normal(at, own), h = b.arriving(at, affine) * (channels ? 1.0 : b.weight[p]);
     sum_h += h;
     sum_hy += h * y;
   }
   sum_h = b.centred ? group.all(sum_h, Add{}) : 0;
   sum_hy = group.all(sum_hy, Add{});
-  if (channels && group.t == 0) b.sums[set] = {sum_hy, sum_h};
+  if (group.t == 0) {
+    if (channels)
+      b.sums[set] = {sum_hy, sum_h};
+    else
+      b.known[set] = own;
+  }
   const double share = (channels ? b.weight[set] : 1.0) / static_cast<double>(n);
   const double mean_h = sum_h * share, mean_hy = sum_hy * share;
   for (uint32_t i = static_cast<uint32_t>(group.t); i < n; i += Threads) {
     const int64_t at = b.sets.at(set, i), p = b.sets.parameter(set, i);
-    const double y = b.normal(at, own), g = b.arriving(at, set, p), h = g * b.weight[p];
+    const double y = b.normal(at, own), g = b.arriving(at, affine), h = g * b.weight[p];
     b.gx[at] = static_cast<T>((h - mean_h - y * mean_hy) * own.root);
     if (b.gr != nullptr) b.gr[at] = static_cast<T>(g);
   }
@@ -191,18 +255,17 @@ struct ParameterSums {
   PairOfSums of[kNormRows][kNormColumns];
 };
 
-/** gw = sum of g y, gb = sum of g over what each parameter serves: the part of it that is block y's. */
-template <class T, NormKind K>
-__global__ void __launch_bounds__(kLineThreads) sum_parameters(NormBackward<T, K> b, PairOfSums* partial) {
+/** gw = sum of g y, gb = sum of g of lines over what each parameter serves: the part of it that is block y's. */
+template <class T>
+__global__ void __launch_bounds__(kLineThreads)
+    sum_parameters(NormBackward<T, NormKind::lines> b, PairOfSums* partial) {
   const uint32_t p = blockIdx.x * kNormColumns + threadIdx.x, count = static_cast<uint32_t>(b.sets.served());
   PairOfSums sum{0, 0};
   if (p < b.sets.parameters) {
+#pragma unroll 4
     for (uint32_t q = blockIdx.y * kNormRows + threadIdx.y; q < count; q += gridDim.y * kNormRows) {
-      int64_t set;
-      uint32_t i;
-      b.sets.served_by(p, q, &set, &i);
-      const int64_t at = b.sets.at(set, i);
-      const double y = b.normal(at, b.statistics(set)), g = b.arriving(at, set, p);
+      const int64_t at = b.sets.at(q, p);
+      const double y = b.normal(at, b.known[q]), g = static_cast<double>(b.g[at]);
       sum.weight += g * y;
       sum.bias += g;
     }

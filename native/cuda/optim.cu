@@ -1,10 +1,12 @@
 // Optimizer steps, each over all parameters at once; the rules are in math/optim_rules.h. Dense parameters go together:
-// the arguments of one launch name sixteen of them, and each block takes a stretch of one. Bound by memory: item size *
-// (3 + 2 * states) bytes per element against 2 to 14 FLOPs, Adam's with a square root and two divisions.
+// the arguments of one launch name sixteen of them, and each block takes a stretch of one, 16 bytes of each operand a
+// thread. Bound by memory: item size * (3 + 2 * states) bytes per element against 2 to 14 FLOPs, Adam's with a square
+// root and two divisions.
 #include "cpu/dtypes.h"
 #include "cpu/iterate.h"
 #include "cuda/families.h"
 #include "cuda/fast_divide.h"
+#include "cuda/vector.h"
 #include "math/optim_rules.h"
 
 namespace athanor {
@@ -21,6 +23,7 @@ struct StepJob {
   const T* in[kTogether][2 + S];
   int64_t elements[kTogether];
   uint32_t first_block[kTogether + 1];
+  bool wide[kTogether];  // all operands lie at multiples of 16 bytes
   Rule rules[kTogether];
 };
 
@@ -40,18 +43,43 @@ __device__ __forceinline__ void step_element(const Rule& rule, T* const* out, co
   if constexpr (S > 2) out[3][to[3]] = x.c;
 }
 
+/** Neighbouring elements of a dense parameter: all operands are read before any is written. */
+template <class T, int S, class Rule>
+__device__ __forceinline__ void step_vector(const Rule& rule, T* const* out, const T* const* in, int64_t i) {
+  constexpr int V = kVector<T>;
+  Vector<T, V> x[2 + S];
+#pragma unroll
+  for (int o = 0; o < 2 + S; ++o) x[o] = load_vector<V>(in[o] + i);
+#pragma unroll
+  for (int v = 0; v < V; ++v) {
+    T *to[1 + S], *from[2 + S];
+    for (int o = 0; o < 2 + S; ++o) from[o] = &x[o].at[v];
+    for (int o = 0; o < 1 + S; ++o) to[o] = from[o == 0 ? 0 : o + 1];
+    constexpr int64_t here[2 + S] = {};
+    step_element<T, S>(rule, to, from, here, here);
+  }
+#pragma unroll
+  for (int o = 0; o < 1 + S; ++o) store_vector(out[o] + i, x[o == 0 ? 0 : o + 1]);
+}
+
 template <class T, int S, class Rule>
 __global__ void __launch_bounds__(kStepThreads) step_flat(StepJob<T, S, Rule> job) {
+  constexpr int V = kVector<T>;
   int k = 0;
   while (blockIdx.x >= job.first_block[k + 1]) ++k;
   const int64_t first = static_cast<int64_t>(blockIdx.x - job.first_block[k]) * kStretch;
-#pragma unroll
-  for (int u = 0; u < kStretch / kStepThreads; ++u) {
-    const int64_t i = first + u * kStepThreads + threadIdx.x;
-    if (i >= job.elements[k]) return;
-    int64_t at[2 + S];
-    for (int64_t& a : at) a = i;
-    step_element<T, S>(job.rules[k], job.out[k], job.in[k], at, at);
+#pragma unroll 1
+  for (int u = 0; u < kStretch / (kStepThreads * V); ++u) {
+    const int64_t i = first + (u * kStepThreads + static_cast<int64_t>(threadIdx.x)) * V;
+    if (job.wide[k] && i + V <= job.elements[k]) {
+      step_vector<T, S>(job.rules[k], job.out[k], job.in[k], i);
+      continue;
+    }
+    for (int64_t j = i; j < i + V && j < job.elements[k]; ++j) {
+      int64_t at[2 + S];
+      for (int64_t& a : at) a = j;
+      step_element<T, S>(job.rules[k], job.out[k], job.in[k], at, at);
+    }
   }
 }
 
@@ -107,8 +135,11 @@ struct Steps {
       const Walk<all> w = make_walk<all>(views);
       const int64_t n = w.elements();
       if (n == 0) continue;
-      bool flat = w.ndim == 1;
-      for (int v = 0; v < all; ++v) flat = flat && (w.strides[v][0] == 1 || n == 1);
+      bool flat = w.ndim == 1, wide = true;
+      for (int v = 0; v < all; ++v) {
+        flat = flat && (w.strides[v][0] == 1 || n == 1);
+        wide = wide && aligned(w.data[v], kVectorBytes);
+      }
       if (!flat) {
         run_strided<S>(w, rule_of(k));
         continue;
@@ -116,6 +147,7 @@ struct Steps {
       for (int o = 0; o < outs; ++o) job.out[together][o] = static_cast<T*>(w.data[o]);
       for (int i = 0; i < 2 + S; ++i) job.in[together][i] = static_cast<const T*>(w.data[outs + i]);
       job.elements[together] = n;
+      job.wide[together] = wide;
       job.rules[together] = rule_of(k);
       const int64_t blocks = (n + kStretch - 1) / kStretch;
       job.first_block[together + 1] = job.first_block[together] + static_cast<uint32_t>(blocks);

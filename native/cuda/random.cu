@@ -34,10 +34,16 @@ struct FromBlocks {
 
   __device__ void operator()(uint32_t block) const {
     const PhiloxBlock words = philox(stream.key, stream.offset + block, 0);
+    T made[Numbers];  // all are made, and what dropout reads is read, before the first is written
 #pragma unroll
     for (int k = 0; k < Numbers; ++k) {
       const uint32_t i = block * Numbers + static_cast<uint32_t>(k);
-      if (i < count) out[to.at(i)] = make.number(words.word, k, i, stream);
+      if (i < count) made[k] = make.number(words.word, k, i, stream);
+    }
+#pragma unroll
+    for (int k = 0; k < Numbers; ++k) {
+      const uint32_t i = block * Numbers + static_cast<uint32_t>(k);
+      if (i < count) out[to.at(i)] = made[k];
     }
   }
 };

@@ -34,6 +34,7 @@ __global__ void __launch_bounds__(kLineThreads)
     sum_losses(uint32_t n, Operand<T> x, Operand<T> target, double* partial) {
   const Group<kLineThreads> group{static_cast<int>(threadIdx.x)};
   double sum = 0;
+#pragma unroll 4
   for (uint32_t i = blockIdx.x * kLineThreads + threadIdx.x; i < n; i += gridDim.x * kLineThreads)
     sum += term_of<F>(x[i], target[i]);
   sum = group.all(sum, Add{});
@@ -76,9 +77,10 @@ struct Slope {
   double divisor;
   T* out;
   Locator to;
-  __device__ void operator()(uint32_t i) const {
-    out[to.at(i)] = static_cast<T>(static_cast<double>(*g) / divisor) * F::slope(x[i], target[i]);
+  __device__ T value(uint32_t i) const {
+    return static_cast<T>(static_cast<double>(*g) / divisor) * F::slope(x[i], target[i]);
   }
+  __device__ void put(uint32_t i, T value) const { out[to.at(i)] = value; }
 };
 
 // in: g (a scalar), x, target
@@ -86,9 +88,9 @@ template <class F>
 void run_loss_grad(const Call& c) {
   const bool known = with_floats(c.in[0].dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    for_each_number(c, numel(c.out[0]),
-                    Slope<F, T>{Operand<T>(c.in[1]), Operand<T>(c.in[2]), c.in[0].template as<const T>(), c.attrs[0],
-                                c.out[0].template as<T>(), Locator(c.out[0])});
+    for_each_value(c, numel(c.out[0]),
+                   Slope<F, T>{Operand<T>(c.in[1]), Operand<T>(c.in[2]), c.in[0].template as<const T>(), c.attrs[0],
+                               c.out[0].template as<T>(), Locator(c.out[0])});
   });
   if (!known) refuse_dtype(c, c.in[0].dtype);
 }

@@ -1,17 +1,18 @@
 // Kernels with a barrier left out by a macro: the tests would be worth nothing if these passed. Products have files of
-// their own. The simulator makes
-// kernels static, so that this file has copies of its own.
+// their own. The simulator makes kernels static, so that this file has copies of its own.
+#define ATHANOR_FAULT_COLUMNS
 #define ATHANOR_FAULT_FOLD
 #define ATHANOR_FAULT_LINES
 #define ATHANOR_FAULT_NORM
+#define ATHANOR_FAULT_NORM_COLUMNS
 #define ATHANOR_FAULT_SCAN
 #define ATHANOR_FAULT_SKINNY
-#include <algorithm>
-#include <numeric>
+#include <cmath>
 
 #include "cuda/fold.h"
 #include "cuda/gemm_skinny.h"
-#include "cuda/norm.h"
+#include "cuda/line_map.h"
+#include "cuda/norm_columns.h"
 #include "cuda/scan.h"
 #include "test/cuda_calls.h"
 #include "test/kernels.h"
@@ -108,30 +109,36 @@ int wrong_products(bool dots) {
 
 /** out = (x - max) / sum: two rounds through the same shared memory. */
 struct Shares {
-  template <class T, int Threads>
-  static void line(const cuda::Group<Threads>& group, int64_t n, T* out, int64_t, const T* const* in, const int64_t*) {
-    double most = -1e30, sum = 0;
-    for (int64_t i = group.t; i < n; i += Threads) most = std::fmax(most, in[0][i]);
-    most = group.all(most, cuda::Maximum{});
-    for (int64_t i = group.t; i < n; i += Threads) sum += in[0][i];
-    sum = group.all(sum, cuda::Add{});
-    for (int64_t i = group.t; i < n; i += Threads) out[i] = static_cast<T>((in[0][i] - most) / sum);
+  static constexpr int inputs = 1;
+  double most = 0, sum = 0;
+  static float nothing() { return 0; }
+  template <int E>
+  void take(const float (&x)[1][E]) {
+    for (const float v : x[0]) most = std::fmax(most, v), sum += v;
   }
+  template <class G>
+  void settle(const G& group) {
+    most = group.all(most, cuda::Maximum{});
+    sum = group.all(sum, cuda::Add{});
+  }
+  float result(float x, float) const { return static_cast<float>((x - most) / sum); }
 };
 
-int wrong_lines() {
-  auto x = Array<float>::random({2, 1500}, 2);
+/** The middle of [2, n, inner]: of neighbouring lines, or of one after the other. */
+int wrong_lines(int64_t n, int64_t inner) {
+  auto x = Array<float>::random({2, n, inner}, 2);
   for (float& v : x.data) v += 2;
-  Array<float> out({2, 1500});
+  Array<float> out(x.shape);
   const View in = x.view(), to = out.view();
   const double axis = 1;
   return wrong_schedules(
-      [&](CudaContext& context) { cuda::run_line_map<Shares, float, 2>(Call{&in, &to, &axis, 1, 1, 1, &context}); },
+      [&](CudaContext& context) { cuda::run_line_map<Shares, float>(Call{&in, &to, &axis, 1, 1, 1, &context}); },
       [&] {
-        for (size_t row = 0; row < 2; ++row) {
-          const float* from = &x.data[row * 1500];
-          const double most = *std::max_element(from, from + 1500), sum = std::accumulate(from, from + 1500, 0.0);
-          for (size_t i = 0; i < 1500; ++i) is_near(out.data[row * 1500 + i], (from[i] - most) / sum);
+        for (int64_t line = 0; line < 2 * inner; ++line) {
+          const auto at = [&](int64_t i) { return static_cast<size_t>((line / inner * n + i) * inner + line % inner); };
+          double most = 0, sum = 0;
+          for (int64_t i = 0; i < n; ++i) most = std::fmax(most, x.data[at(i)]), sum += x.data[at(i)];
+          for (int64_t i = 0; i < n; ++i) is_near(out.data[at(i)], (x.data[at(i)] - most) / sum);
         }
       });
 }
@@ -165,6 +172,7 @@ int wrong_parameters() {
   auto g = Array<float>::random({lines, length}, 4), x = Array<float>::random({lines, length}, 5);
   Array<float> weight({length}, 1), mean({lines}, 0), variance({lines}, 1);
   std::vector<cuda::PairOfSums> sums(length);
+  std::vector<cuda::Statistics> known(lines, {0, 1});
   using Numbers = cuda::Numbers<float>;
   const cuda::NormBackward<float, cuda::NormKind::lines> job{{lines, 1, 1, length},
                                                              g.data.data(),
@@ -179,11 +187,11 @@ int wrong_parameters() {
                                                              false,
                                                              nullptr,
                                                              nullptr,
-                                                             nullptr};
+                                                             nullptr,
+                                                             known.data()};
   return wrong_schedules(
       [&](CudaContext& context) {
-        cuda::launch(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context},
-                     cuda::sum_parameters<float, cuda::NormKind::lines>, dim3(2),
+        cuda::launch(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context}, cuda::sum_parameters<float>, dim3(2),
                      dim3(cuda::kNormColumns, cuda::kNormRows), 0, job, sums.data());
       },
       [&] {
@@ -199,6 +207,33 @@ int wrong_parameters() {
       });
 }
 
+/** The means of [70, 12], in which channels are neighbours. */
+int wrong_columns() {
+  auto x = Array<float>::random({70, 12}, 6);
+  Array<float> weight({12}, 1), bias({12}, 0), mean({12}), variance({12});
+  std::vector<cuda::Affine<float>> affine(12);
+  using Numbers = cuda::Numbers<float>;
+  const cuda::NormForward<float, cuda::NormKind::channels> job{
+      {70, 1, 12, 1}, x.data.data(), nullptr, Numbers(weight.view()), Numbers(bias.view()), 0.0,
+      true,           false,         nullptr, mean.data.data(),       variance.data.data()};
+  return wrong_schedules(
+      [&](CudaContext& context) {
+        const Call call{nullptr, nullptr, nullptr, 0, 0, 0, &context};
+        const cuda::ColumnLaunch l(70, 12, 4, 1);
+        cuda::PairOfSums* const partial = l.partial(call);
+        cuda::launch(call, cuda::sum_column_deviations<float, 4>, l.grid, l.block, 0, job, l.columns, partial);
+        cuda::launch(call, cuda::join_column_deviations<float>, l.joining(), dim3(cuda::kLineThreads), 0, job,
+                     l.columns, partial, affine.data());
+      },
+      [&] {
+        for (size_t k = 0; k < 12; ++k) {
+          double sum = 0;
+          for (size_t i = 0; i < 70; ++i) sum += x.data[i * 12 + k];
+          is_near(mean.data[k], sum / 70);
+        }
+      });
+}
+
 }  // namespace
 
 TEST(cuda_fault_in_folds_is_found) {
@@ -206,11 +241,19 @@ TEST(cuda_fault_in_folds_is_found) {
   CHECK(wrong_folds(1) > 0);
 }
 
-TEST(cuda_fault_in_lines_is_found) { CHECK(wrong_lines() > 0); }
+TEST(cuda_fault_in_lines_is_found) {
+  CHECK(wrong_lines(1500, 1) > 0);
+  CHECK(wrong_lines(9000, 1) > 0);  // not held in registers
+  CHECK(wrong_lines(100, 40) > 0);
+  CHECK(wrong_lines(300, 40) > 0);
+}
 
 TEST(cuda_fault_in_scans_is_found) { CHECK(wrong_scans() > 0); }
 
-TEST(cuda_fault_in_norms_is_found) { CHECK(wrong_parameters() > 0); }
+TEST(cuda_fault_in_norms_is_found) {
+  CHECK(wrong_parameters() > 0);
+  CHECK(wrong_columns() > 0);
+}
 
 TEST(cuda_fault_in_skinny_products_is_found) {
   CHECK(wrong_products(true) > 0);

@@ -13,7 +13,8 @@ TEST(cuda_norm_choice_of_parts) {
   CHECK_EQUAL(choose_norm_parts(64, 200704, 132), 16);  // eight blocks for each multiprocessor
   CHECK_EQUAL(choose_norm_parts(64, 9000, 132), 2);     // no part is shorter than a block needs
   CHECK_EQUAL(choose_norm_parts(64, 1000, 132), 1);
-  CHECK_EQUAL(choose_norm_parts(264, 200704, 132), 1);    // blocks enough
+  CHECK_EQUAL(choose_norm_parts(264, 200704, 132), 4);
+  CHECK_EQUAL(choose_norm_parts(1056, 200704, 132), 1);   // blocks enough
   CHECK_EQUAL(choose_norm_parts(1, 1 << 30, 132), 1056);  // far below what a grid's second side allows
   CHECK_EQUAL(choose_norm_parts(0, 0, 132), 1);
 }

@@ -13,16 +13,14 @@ namespace {
 
 using Floats = Array<float>;
 
-/** Runs an op under every schedule, with its outputs full of nan, and checks what it left. */
+/** Runs an op under every schedule, with its outputs (dense float32, in any order) full of nan, and checks what it
+ * left.
+ */
 void under_every_schedule(const OpKernels* family, const char* op, const std::vector<View>& in,
-                          const std::vector<Floats*>& outs, const std::vector<double>& attrs,
+                          const std::vector<View>& out, const std::vector<double>& attrs,
                           const std::function<void()>& check) {
   simulator::each_schedule([&] {
-    std::vector<View> out;
-    for (Floats* o : outs) {
-      std::fill(o->data.begin(), o->data.end(), NAN);
-      out.push_back(o->view());
-    }
+    for (const View& o : out) std::fill_n(o.as<float>(), numel(o), NAN);
     CudaContext context;
     const Call call{in.data(),
                     out.data(),
@@ -36,6 +34,13 @@ void under_every_schedule(const OpKernels* family, const char* op, const std::ve
     check();
   });
 }
+void under_every_schedule(const OpKernels* family, const char* op, const std::vector<View>& in,
+                          const std::vector<Floats*>& outs, const std::vector<double>& attrs,
+                          const std::function<void()>& check) {
+  std::vector<View> out;
+  for (Floats* o : outs) out.push_back(o->view());
+  under_every_schedule(family, op, in, out, attrs, check);
+}
 
 /** The elements of lines of `n` along the middle of [outer, n, inner]. */
 struct Line {
@@ -48,17 +53,37 @@ void each_line(size_t outer, size_t n, size_t inner, const F& f) {
     for (size_t k = 0; k < inner; ++k) f(Line{o * n * inner + k, inner});
 }
 
-void softmax_is_right(size_t outer, size_t n, size_t inner) {
+/** softmax and its gradient along the middle of [outer, n, inner]; memory begins `off` elements after a multiple of 16.
+ */
+void softmax_is_right(size_t outer, size_t n, size_t inner, size_t off = 0) {
   const auto size = [](size_t v) { return static_cast<int64_t>(v); };
-  Floats x = Floats::random({size(outer), size(n), size(inner)}, 1), out(x.shape);
-  under_every_schedule(cuda::softmax, "softmax", {x.view()}, {&out}, {1}, [&] {
-    each_line(outer, n, inner, [&](const Line& line) {
-      double sum = 0;
-      for (size_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x.data[line.at(i)]));
-      for (size_t i = 0; i < n; ++i)
-        is_near(out.data[line.at(i)], std::exp(static_cast<double>(x.data[line.at(i)])) / sum);
+  const std::vector<int64_t> shape = {size(outer), size(n), size(inner)}, room = {size(outer * n * inner + off)};
+  Floats x = Floats::random(room, 1), g = Floats::random(room, 2), out(room), gx(room);
+  const auto view = [&](Floats& of) {
+    View v = of.view();
+    v.ndim = 3;
+    for (int d = 0; d < 3; ++d) v.shape[d] = shape[static_cast<size_t>(d)];
+    v.strides[0] = size(n * inner), v.strides[1] = size(inner), v.strides[2] = 1;
+    v.data = of.data.data() + off;
+    return v;
+  };
+  const auto check = [&](const char* op, const std::vector<View>& in, Floats& result, const auto& expected) {
+    under_every_schedule(cuda::softmax, op, in, std::vector<View>{view(result)}, {1}, [&] {
+      each_line(outer, n, inner, [&](const Line& line) {
+        double sum = 0, dot = 0;
+        for (size_t i = 0; i < n; ++i) {
+          const double e = std::exp(static_cast<double>(x.data[off + line.at(i)]));
+          sum += e, dot += e * g.data[off + line.at(i)];
+        }
+        for (size_t i = 0; i < n; ++i) {
+          const double share = std::exp(static_cast<double>(x.data[off + line.at(i)])) / sum;
+          is_near(result.data[off + line.at(i)], expected(share, g.data[off + line.at(i)] - dot / sum));
+        }
+      });
     });
-  });
+  };
+  check("softmax", {view(x)}, out, [](double share, double) { return share; });
+  check("softmaxGrad", {view(g), view(out)}, gx, [](double share, double apart) { return share * apart; });
 }
 
 void cumsum_is_right(size_t outer, size_t n, size_t inner, bool reverse) {
@@ -145,32 +170,37 @@ void layer_norm_is_right(size_t lines, size_t n) {
   });
 }
 
-/** batchNormAdd with a relu, and its gradient, of [items, channels, plane]. */
-void batch_norm_is_right(size_t items, size_t channels, size_t plane) {
+/** batchNormAdd with a relu, and its gradient, of [items, channels, plane]; channels are neighbours where `last`. */
+void batch_norm_is_right(size_t items, size_t channels, size_t plane, bool last = false) {
   const auto size = [](size_t v) { return static_cast<int64_t>(v); };
   const std::vector<int64_t> shape = {size(items), size(channels), size(plane)}, one = {1, size(channels), 1};
+  const auto view = [&](Floats& of) {
+    View v = of.view();
+    if (last) v.strides[1] = 1, v.strides[2] = size(channels);
+    return v;
+  };
   Floats x = Floats::random(shape, 8), weight = Floats::random({size(channels)}, 9);
   Floats bias = Floats::random({size(channels)}, 10), past = Floats::random(shape, 11), g = Floats::random(shape, 12);
   Floats out(shape), mean(one), variance(one), gx(shape), gw(bias.shape), gb(bias.shape), gr(shape);
   const auto each_channel = [&](const auto& f) {
     for (size_t k = 0; k < channels; ++k) {
       std::vector<size_t> set;
-      for (size_t i = 0; i < items * plane; ++i) set.push_back((i / plane * channels + k) * plane + i % plane);
+      for (size_t i = 0; i < items * plane; ++i)
+        set.push_back(last ? i * channels + k : (i / plane * channels + k) * plane + i % plane);
       f(k, set, normal_of(x, set));
     }
   };
   const auto before = [&](size_t k, size_t at, double y) { return y * weight.data[k] + bias.data[k] + past.data[at]; };
   const std::vector<double> attrs = {1e-5, 1};
-  under_every_schedule(cuda::norm, "batchNormAdd", {x.view(), weight.view(), bias.view(), past.view()},
-                       {&out, &mean, &variance}, attrs, [&] {
+  under_every_schedule(cuda::norm, "batchNormAdd", {view(x), weight.view(), bias.view(), view(past)},
+                       {view(out), mean.view(), variance.view()}, attrs, [&] {
                          each_channel([&](size_t k, const std::vector<size_t>& set, const Normal& part) {
                            for (size_t i = 0; i < set.size(); ++i)
                              is_near(out.data[set[i]], std::fmax(0, before(k, set[i], part.y[i])));
                          });
                        });
-  const std::vector<View> in = {g.view(),    x.view(),        weight.view(), bias.view(),
-                                mean.view(), variance.view(), past.view()};
-  under_every_schedule(cuda::norm, "batchNormAddGrad", in, {&gx, &gw, &gb, &gr}, attrs, [&] {
+  const std::vector<View> in = {view(g), view(x), weight.view(), bias.view(), mean.view(), variance.view(), view(past)};
+  under_every_schedule(cuda::norm, "batchNormAddGrad", in, {view(gx), gw.view(), gb.view(), view(gr)}, attrs, [&] {
     each_channel([&](size_t k, const std::vector<size_t>& set, const Normal& part) {
       double sum = 0, dot = 0;
       std::vector<double> up(set.size());
@@ -199,9 +229,14 @@ TEST(cuda_folds_every_schedule) {
 }
 
 TEST(cuda_lines_every_schedule) {
-  softmax_is_right(2, 1500, 1);
-  softmax_is_right(11, 45, 1);
-  softmax_is_right(1, 1030, 3);
+  softmax_is_right(37, 45, 1);  // eight threads a line
+  softmax_is_right(11, 61, 1, 3);
+  softmax_is_right(11, 250, 1);  // a warp
+  softmax_is_right(3, 1020, 1);
+  softmax_is_right(2, 1500, 1, 1);  // a block
+  softmax_is_right(1, 9001, 1, 2);  // twice through
+  softmax_is_right(2, 70, 45);      // columns
+  softmax_is_right(1, 300, 3);
 }
 
 TEST(cuda_scans_every_schedule) {
@@ -217,10 +252,15 @@ TEST(cuda_scans_every_schedule) {
 
 TEST(cuda_norms_every_schedule) {
   layer_norm_is_right(19, 70);
+  layer_norm_is_right(5, 772);
   layer_norm_is_right(3, 1100);
+  layer_norm_is_right(1, 8203);  // not held in registers
   batch_norm_is_right(3, 5, 31);
   batch_norm_is_right(2, 3, 601);
-  batch_norm_is_right(3, 2, 5001);  // channels in parts
+  batch_norm_is_right(3, 2, 5001);       // channels in parts
+  batch_norm_is_right(1, 2, 9000);       // the same by vectors
+  batch_norm_is_right(75, 5, 1);         // channels that are neighbours
+  batch_norm_is_right(4, 36, 40, true);  // the same by vectors, in parts
 }
 
 TEST(cuda_losses_every_schedule) {

@@ -2,6 +2,7 @@
 // schedule; and what they are chosen by.
 #include "cuda/gemm_plan.h"
 #include "test/cuda_products.h"
+#include "test/kernels.h"
 
 using namespace athanor;
 using namespace athanor::cuda;
@@ -18,21 +19,8 @@ void batch_is_right(int64_t count, int64_t m, int64_t n, int64_t k, DType dtype)
   std::vector<T> out(static_cast<size_t>(count * m * n), T(99));
   for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(i * 7 % 11);
   for (size_t i = 0; i < y.size(); ++i) y[i] = static_cast<T>(i * 5 % 7);
-  const auto view = [&](std::vector<T>& data, std::vector<int64_t> shape) {
-    View v{};
-    v.data = data.data();
-    v.dtype = dtype;
-    v.ndim = static_cast<int>(shape.size());
-    int64_t step = 1;
-    for (int d = v.ndim - 1; d >= 0; --d) {
-      v.shape[d] = shape[static_cast<size_t>(d)];
-      v.strides[d] = step;
-      step *= v.shape[d];
-    }
-    return v;
-  };
-  View in[2] = {view(x, {m, count, k}), view(y, {k, n})};
-  View to = view(out, {m, count, n});
+  View in[2] = {row_major(x.data(), dtype, {m, count, k}), row_major(y.data(), dtype, {k, n})};
+  View to = row_major(out.data(), dtype, {m, count, n});
   for (View* v : {&in[0], &to}) {  // rows of a product apart, so that the batch does not become more rows
     std::swap(v->shape[0], v->shape[1]);
     std::swap(v->strides[0], v->strides[1]);

@@ -50,6 +50,21 @@ class TestContext : public Context {
   std::vector<std::unique_ptr<void, Free>> blocks_;
 };
 
+/** Memory as a tensor in row-major order. */
+inline View row_major(void* data, DType dtype, const std::vector<int64_t>& shape) {
+  View v{};
+  v.data = data;
+  v.ndim = static_cast<int32_t>(shape.size());
+  v.dtype = dtype;
+  int64_t step = 1;
+  for (int d = v.ndim - 1; d >= 0; --d) {
+    v.shape[d] = shape[static_cast<size_t>(d)];
+    v.strides[d] = step;
+    step *= v.shape[d];
+  }
+  return v;
+}
+
 /** A dense array that can be seen through views with permuted dimensions. */
 template <class T>
 struct Array {
@@ -69,19 +84,7 @@ struct Array {
     return a;
   }
   static DType dtype();
-  View view() {
-    View v{};
-    v.data = data.data();
-    v.ndim = static_cast<int32_t>(shape.size());
-    v.dtype = dtype();
-    int64_t step = 1;
-    for (int d = v.ndim - 1; d >= 0; --d) {
-      v.shape[d] = shape[static_cast<size_t>(d)];
-      v.strides[d] = step;
-      step *= v.shape[d];
-    }
-    return v;
-  }
+  View view() { return row_major(data.data(), dtype(), shape); }
 };
 template <>
 inline DType Array<float>::dtype() {
