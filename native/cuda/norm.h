@@ -106,7 +106,8 @@ struct NormForward {
 struct Deviations {
   double mean, variance;
   __device__ __forceinline__ Deviations(double sum, double squares, double first, double n) {
-    const double off = sum / n, spread = squares / n - off * off;
+    const double off = sum / n, square = off * off;
+    const double spread = squares / n - (m::is_finite(square) ? square : 0);  // what left the range stays infinite
     mean = first + off;
     variance = spread < 0 ? 0 : spread;  // nan stays
   }

@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kLineThreads, held_blocks(E * sizeof(T), V))
     x[k] = share.inside(share.index(0, k)) ? x[k] - middle : T(0);
     squares += static_cast<double>(x[k]) * static_cast<double>(x[k]);
   }
-  const double off = mean - static_cast<double>(middle);
+  const double off = m::is_finite(middle) ? mean - static_cast<double>(middle) : 0;
   const double spread = group.all(squares, Add{}) / static_cast<double>(n) - off * off;
   const double variance = spread < 0 ? 0 : spread;  // nan stays
   if (group.t == 0) {
