@@ -161,7 +161,7 @@ void run_line_map(const Call& c) {
     if (held <= 256 * 32) return launch_rows<K, 256, 32, V, true>(c, walk, all);
     return launch_rows<K, 256, 16, V, false>(c, walk, all);
   }
-  if (held <= 32 * 32) return launch_rows<K, 32, 32, 1, true>(c, walk, all);
+  if (held <= 32 * 8) return launch_rows<K, 32, 8, 1, true>(c, walk, all);
   if (held <= 256 * 32) return launch_rows<K, 256, 32, 1, true>(c, walk, all);
   launch_rows<K, 256, 16, 1, false>(c, walk, all);
 }
