@@ -93,6 +93,7 @@ export {
 } from './ops/conv.js';
 export { cast, clone, contiguous } from './ops/copy.js';
 export {
+  type ArangeOptions,
   arange,
   eye,
   full,
@@ -199,6 +200,7 @@ export {
   squeeze,
   transpose,
   unsqueeze,
+  view,
 } from './ops/view.js';
 export { type ClampOptions, clamp, maskedFill, where } from './ops/where.js';
 export * as optim from './optim/index.js';

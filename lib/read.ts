@@ -29,25 +29,32 @@ setReadListener((id, message, sequence) => {
 const patience = 4;
 let lastTurn = performance.now();
 
-async function yieldTurn(): Promise<void> {
-  await nextTurn();
+/** The answer to a read that was queued. Not part of readAsync(), so that nothing here holds the handle meanwhile. */
+async function arrival<T extends TypedArray>(id: number, destination: T): Promise<T> {
+  await new Promise<TypedArray>((resolve, reject) => {
+    waiting.set(id, { destination, resolve, reject });
+  });
   lastTurn = performance.now();
+  return destination;
 }
 
-/** Fills `destination` from a storage; resolves when the data is there, without blocking the event loop meanwhile. */
-export async function readAsync<T extends TypedArray>(handle: Handle, offsetBytes: number, destination: T): Promise<T> {
-  const answer = native.read(handle, offsetBytes, destination, 0);
-  if (typeof answer === 'number') {
-    const data = await new Promise<TypedArray>((resolve, reject) => {
-      waiting.set(answer, { destination, resolve, reject });
-    });
-    lastTurn = performance.now();
-    return data as T;
-  }
-  if (typeof answer === 'string') throw streamError(answer, block[Block.sequence]);
-  forgetCompleted(Number.MAX_SAFE_INTEGER);
-  if (performance.now() - lastTurn > patience) await yieldTurn();
+async function afterTurn<T extends TypedArray>(destination: T): Promise<T> {
+  await nextTurn();
+  lastTurn = performance.now();
   return destination;
+}
+
+/**
+ * Fills `destination` from a storage; resolves when the data is there, without blocking the event loop meanwhile. No
+ * async function: its frame would hold the handle until the read has ended, and the memory of hundreds of reads that are
+ * awaited together could not be collected although the queue has done with it.
+ */
+export function readAsync<T extends TypedArray>(handle: Handle, offsetBytes: number, destination: T): Promise<T> {
+  const answer = native.read(handle, offsetBytes, destination, 0);
+  if (typeof answer === 'number') return arrival(answer, destination);
+  if (typeof answer === 'string') return Promise.reject(streamError(answer, block[Block.sequence]));
+  forgetCompleted(Number.MAX_SAFE_INTEGER);
+  return performance.now() - lastTurn > patience ? afterTurn(destination) : Promise.resolve(destination);
 }
 
 /** Fills `destination` from a storage, blocking the thread until the stream has got there. */

@@ -20,6 +20,15 @@ export type NestedArray = number | boolean | NestedArray[];
 
 export interface Tensor extends Methods {}
 
+/** The promise that `start` returns; a rejected one where it throws. */
+function promised<R>(start: () => Promise<R>): Promise<R> {
+  try {
+    return start();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /**
  * A strided window on memory that the engine owns: `shape`, `dtype`, and, when it takes part in automatic
  * differentiation, `requiresGrad` and `grad`. Ops never change their operands (those that do end in an underscore) and
@@ -126,17 +135,26 @@ export class Tensor {
     return hostArray('data', this.dtype, this.size);
   }
 
+  /** Starts a read of the tensor as it lies. What the read needs it holds itself. */
+  private reading<T extends TypedArray>(destination: T): Promise<T> {
+    return readAsync(this.handleFor('data'), this.offset * dtypes[this.dtype].itemSize, destination);
+  }
+
+  // The functions that follow are not async: the frame of one would hold the tensor until the data is there, and what
+  // hundreds of pending reads were made of could not be collected.
+
   /**
    * The elements in row-major order, as a new typed array of the dtype (bool: Uint8Array; bfloat16: Float32Array, which
    * holds them exactly). Never blocks the event loop.
    * Rejects with the failure of the op that should have made the data, or of any earlier one not yet reported.
    */
-  async data(): Promise<TypedArray> {
-    const dense = this.denseFor('data');
-    const offset = dense.offset * dtypes[dense.dtype].itemSize;
-    const out = await readAsync(dense.handleFor('data'), offset, this.destination());
-    if (dense !== this) dense.dispose();
-    return out;
+  data(): Promise<TypedArray> {
+    return promised(() => {
+      const dense = this.denseFor('data');
+      const data = dense.reading(this.destination());
+      if (dense !== this) dense.dispose();
+      return data;
+    });
   }
 
   /** Like {@link data}, but blocks the thread until the stream has got there. Throws where data() rejects. */
@@ -149,32 +167,36 @@ export class Tensor {
   }
 
   /** @internal The elements in row-major order as the bytes that they are stored in. */
-  async bytes(): Promise<Uint8Array> {
+  bytes(): Promise<Uint8Array> {
     const { itemSize, readAs } = dtypes[this.dtype];
     if (readAs === undefined) {
-      const { buffer, byteOffset, byteLength } = await this.data();
-      return new Uint8Array(buffer, byteOffset, byteLength);
+      return this.data().then(({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength));
     }
-    this.handleFor('data');
-    const view = this.detach();
-    const dense = view.contiguous();
-    const out = new Uint8Array(this.size * itemSize);
-    await readAsync(dense.handleFor('data'), dense.offset * itemSize, out);
-    dense.dispose();
-    view.dispose();
-    return out;
+    return promised(() => {
+      this.handleFor('data');
+      const view = this.detach();
+      const dense = view.contiguous();
+      const bytes = dense.reading(new Uint8Array(this.size * itemSize));
+      dense.dispose();
+      view.dispose();
+      return bytes;
+    });
   }
 
-  /** Like {@link data}, typed: throws unless the tensor has that dtype. */
-  async dataAs<D extends DType>(dtype: D): Promise<DataOf<D>> {
-    if (this.dtype !== dtype) fail('dataAs', 'the tensor has another dtype', `${show(dtype)} of ${this.describe()}`);
-    return (await this.data()) as DataOf<D>;
+  /** Like {@link data}, typed: rejects unless the tensor has that dtype. */
+  dataAs<D extends DType>(dtype: D): Promise<DataOf<D>> {
+    return promised(() => {
+      if (this.dtype !== dtype) fail('dataAs', 'the tensor has another dtype', `${show(dtype)} of ${this.describe()}`);
+      return this.data() as Promise<DataOf<D>>;
+    });
   }
 
-  /** The only element, as a number (bool: 0 or 1). Never blocks. Throws unless there is exactly one. */
-  async item(): Promise<number> {
-    if (this.size !== 1) fail('item', 'the tensor does not have exactly one element', this.describe());
-    return (await this.data())[0];
+  /** The only element, as a number (bool: 0 or 1). Never blocks. Rejects unless there is exactly one. */
+  item(): Promise<number> {
+    return promised(() => {
+      if (this.size !== 1) fail('item', 'the tensor does not have exactly one element', this.describe());
+      return this.data().then(([value]) => value);
+    });
   }
 
   /** Like {@link item}, but blocks the thread until the value is there. */
@@ -184,8 +206,9 @@ export class Tensor {
   }
 
   /** The elements as nested arrays, one level a dimension (bool: true and false). Never blocks. */
-  async toArray(): Promise<NestedArray> {
-    return nest(await this.data(), this.shape, this.dtype);
+  toArray(): Promise<NestedArray> {
+    const { shape, dtype } = this;
+    return this.data().then((data) => nest(data, shape, dtype));
   }
 
   /** Like {@link toArray}, but blocks. */

@@ -2,7 +2,7 @@
 import { withModes } from '../context.js';
 import { native } from '../native.js';
 import { add } from '../ops/binary.js';
-import { filled } from '../ops/copy.js';
+import { filled } from '../ops/filled.js';
 import type { Machine } from './machine.js';
 import { type Spread, spreadOf } from './statistics.js';
 

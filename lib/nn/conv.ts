@@ -1,6 +1,6 @@
 // Convolutions. N batch, C channels, L length, H height, W width; x has a batch axis or is one signal or image.
 import { fail, show } from '../errors.js';
-import { type ConvOptions, type Pair, preparedConv1d, preparedConv2d } from '../ops/conv.js';
+import { type ConvOptions, type Pair, preparedConv1d, preparedConv2d } from '../ops/conv-prepared.js';
 import { numel } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkName, checkOptions, checkSizes } from './check.js';

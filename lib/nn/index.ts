@@ -20,6 +20,7 @@ export { ConvTranspose1d, ConvTranspose2d, type ConvTransposeLayerOptions } from
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { foldBatchNorm, prepareInference } from './fuse.js';
+export type { ForwardHook, ForwardPreHook, HookHandle } from './hooks.js';
 export * as init from './init.js';
 export type { LayerOptions } from './layer.js';
 export { Linear, type LinearOptions } from './linear.js';

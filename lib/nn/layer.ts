@@ -2,7 +2,7 @@
 import { withModes } from '../context.js';
 import { onDevice } from '../device.js';
 import type { DType } from '../dtype.js';
-import { filled } from '../ops/copy.js';
+import { filled } from '../ops/filled.js';
 import type { Generator } from '../random.js';
 import type { Shape } from '../shape.js';
 import { checkFloat } from './check.js';

@@ -1,4 +1,4 @@
-import { preparedLinear } from '../ops/linear.js';
+import { preparedLinear } from '../ops/linear-prepared.js';
 import { checkActivation, type LinearActivation } from '../ops/linear-rows.js';
 import type { Tensor } from '../tensor.js';
 import { checkCount, checkFlag, checkOptions } from './check.js';

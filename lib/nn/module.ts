@@ -8,6 +8,7 @@ import { moved } from '../ops/transfer.js';
 import { checkFlag, checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { formatModule } from './format.js';
+import { addHook, type ForwardHook, type ForwardPreHook, type HookHandle } from './hooks.js';
 import { allModules, allState, childrenOf, stateOf, unique } from './members.js';
 import { adopt, Buffer, Parameter } from './parameter.js';
 import { noteClass } from './scopes.js';
@@ -183,6 +184,28 @@ export abstract class Module<Inputs extends readonly unknown[] = [x: Tensor], Ou
     if (typeof fn !== 'function') fail('apply', 'a function was expected', show(fn));
     for (const module of this.modules().reverse()) fn(module);
     return this;
+  }
+
+  // ---- hooks
+
+  /**
+   * Calls `hook` with this module and the list of its inputs before each forward; a list that it returns takes the place
+   * of the inputs. Hooks run in the order in which they were registered, and see every call of `forward`: not what other
+   * modules compute with this one's parameters. Returns a handle whose `remove()` takes the hook away. Source:
+   * torch.nn.Module.register_forward_pre_hook.
+   */
+  registerForwardPreHook(hook: ForwardPreHook<this, Inputs>): HookHandle {
+    return addHook('registerForwardPreHook', this, 'before', hook);
+  }
+
+  /**
+   * Calls `hook` with this module, the list of its inputs and its output after each forward; what it returns, unless it
+   * is undefined, takes the place of the output. A module with hooks runs by itself: `Sequential` and
+   * `prepareInference` join it with no other. Returns a handle whose `remove()` takes the hook away. Source:
+   * torch.nn.Module.register_forward_hook.
+   */
+  registerForwardHook(hook: ForwardHook<this, Inputs, Output>): HookHandle {
+    return addHook('registerForwardHook', this, 'after', hook);
   }
 
   // ---- text

@@ -5,6 +5,7 @@ import type { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';
 import type { Tracer } from '../tracer.js';
 import { Conv1d, Conv2d } from './conv.js';
+import { hasHooks } from './hooks.js';
 import { Linear } from './linear.js';
 import type { AnyModule, Module } from './module.js';
 
@@ -104,7 +105,8 @@ class Sightings implements Tracer {
 
 /**
  * Layers that end with a sum, each with a follower that reads nothing but that sum, which nobody else reads: seen by
- * running the model on the inputs. `takes` refuses views of the sum that the follower could not be joined with.
+ * running the model on the inputs. `takes` refuses views of the sum that the follower could not be joined with. Modules
+ * with hooks are left out: what is joined is not called any more.
  */
 export function seePairs<F extends AnyModule, Inputs extends readonly unknown[]>(
   model: Module<Inputs, unknown>,
@@ -122,5 +124,7 @@ export function seePairs<F extends AnyModule, Inputs extends readonly unknown[]>
   } finally {
     for (const undo of unwatch) undo();
   }
-  return (seen.pairs() as [Affine, F][]).filter(([layer]) => layer.activation === null);
+  return (seen.pairs() as [Affine, F][]).filter(
+    ([layer, follower]) => layer.activation === null && !hasHooks(layer) && !hasHooks(follower),
+  );
 }

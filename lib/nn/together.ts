@@ -1,6 +1,6 @@
 // Layers of a Sequential that run as one op: what a layer makes is passed on while it still lies in a near cache.
 import { context } from '../context.js';
-import { preparedLinear } from '../ops/linear.js';
+import { preparedLinear } from '../ops/linear-prepared.js';
 import type { LinearActivation } from '../ops/linear-rows.js';
 import type { Tensor } from '../tensor.js';
 import { ReLU, Sigmoid, Tanh } from './activations.js';

@@ -10,7 +10,7 @@ import { checkInteger, checkShape, contiguousStrides, formatShape, maxDims, nume
 import { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';
 import { checkTensor } from './axes.js';
-import { filled } from './copy.js';
+import { filled } from './filled.js';
 
 /** What a tensor can be made from: a number, nested arrays of one shape, or a typed array. */
 export type TensorData = number | boolean | readonly TensorData[] | TypedArray;
@@ -202,14 +202,24 @@ export function onesLike(like: Tensor, options: TensorOptions = {}): Tensor {
   return finish('onesLike', makeFilled('onesLike', like.shape, 1, dtype, { device: like.device, ...options }), options);
 }
 
+/** Options of {@link arange}. */
+export interface ArangeOptions extends TensorOptions {
+  /** Default 1. May be negative, not 0. */
+  readonly step?: number;
+}
+
 /**
  * start, start + step, ... as long as they are below `end` (above it, for a negative step); `arange(n)` counts from 0.
  * int32 when all three are whole numbers, else float32. Throws on a step of 0, numbers that are not finite, and elements that
  * do not fit an integer dtype.
  */
-export function arange(start: number, end?: number, options: TensorOptions & { readonly step?: number } = {}): Tensor {
-  checkOptions('arange', options, [...tensorOptions, 'step']);
-  const [from, to, step] = end === undefined ? [0, start, options.step ?? 1] : [start, end, options.step ?? 1];
+export function arange(end: number, options?: ArangeOptions): Tensor;
+export function arange(start: number, end: number, options?: ArangeOptions): Tensor;
+export function arange(first: number, second?: number | ArangeOptions, third: ArangeOptions = {}): Tensor {
+  const counts = second === undefined || typeof second === 'object';
+  const options = checkOptions('arange', typeof second === 'object' ? second : third, [...tensorOptions, 'step']);
+  const [from, to] = counts ? [0, first] : [first, second];
+  const { step = 1 } = options;
   if (![from, to, step].every(Number.isFinite) || step === 0) {
     fail('arange', 'start, end and step must be finite and step not 0', [from, to, step].map(show).join(', '));
   }

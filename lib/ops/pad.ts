@@ -5,6 +5,7 @@ import { checkOptions } from '../options.js';
 import { checkAxis, checkInteger, checkShape, formatShape, numel, sameShape } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkTensor } from './axes.js';
+import { place } from './window.js';
 
 /** What pad() puts around a tensor. */
 export interface PadOptions {
@@ -89,7 +90,7 @@ export function pad(x: Tensor, padding: readonly number[], options: PadOptions =
     'pad',
     inner.shape.map((size, d) => left[d] + size + right[d]),
   );
-  return inner.place({ shape, starts: left, steps: left.map(() => 1), value });
+  return place(inner, { shape, starts: left, steps: left.map(() => 1), value });
 }
 
 /** x with axis d repeated: the whole axis `times` over, or each of its elements in place. */

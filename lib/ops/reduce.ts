@@ -19,6 +19,7 @@ import {
   spread,
 } from './axes.js';
 import { checkDTypes } from './make/operands.js';
+import { place } from './window.js';
 
 /** How a sum or product is taken. */
 export interface SumOptions extends KeepDims {
@@ -99,7 +100,7 @@ function productOfOthers(x: Tensor, axis: number): Tensor {
   const moved = (t: Tensor, by: number): Tensor => {
     const starts = t.shape.map((_, d) => (d === axis ? Math.max(by, 0) : 0));
     const kept = t.narrow(axis, Math.max(-by, 0), n - Math.min(Math.abs(by), n));
-    return kept.place({ shape: t.shape, starts, steps: t.shape.map(() => 1), value: 1 });
+    return place(kept, { shape: t.shape, starts, steps: t.shape.map(() => 1), value: 1 });
   };
   // Products of all elements before each one, and of all after it, over runs that double in length.
   let before = moved(x, 1);

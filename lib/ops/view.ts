@@ -1,6 +1,6 @@
 // Ops that move no data: another window on the same memory. A tensor's layout is lib/'s own business, so these rows have
 // no native kernel.
-import { defineOp, type Layout, type RefArray } from '../define.js';
+import { defineOp, type Layout } from '../define.js';
 import { apply } from '../dispatch.js';
 import { fail, show } from '../errors.js';
 import { checkOptions } from '../options.js';
@@ -18,24 +18,10 @@ import {
 } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import { checkTensor } from './axes.js';
+import { throughLayout } from './make/layout.js';
+import { window } from './window.js';
 
 const free = () => ({ flops: 0, bytes: 0 });
-
-/** Reads a dense reference through a view rule: its data, picked in the order of the new layout. */
-function throughLayout(x: RefArray, rule: (dense: Layout) => Layout): RefArray {
-  const { shape, strides, offset } = rule({ shape: x.shape, strides: contiguousStrides(x.shape), offset: 0 });
-  const data = new Float64Array(numel(shape));
-  for (let i = 0; i < data.length; i++) {
-    let rest = i;
-    let at = offset;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      at += (rest % shape[d]) * strides[d];
-      rest = Math.floor(rest / shape[d]);
-    }
-    data[i] = x.data[at];
-  }
-  return { shape, data };
-}
 
 // ---- reshape
 
@@ -76,23 +62,43 @@ const reshapeOp = defineOp<{ shape: Shape }>({
   cost: free,
 });
 
+/** The sizes that are meant, -1 worked out. Throws unless they make as many elements as `x` has. */
+function sizesFor(op: string, x: Tensor, shape: Shape): Shape {
+  checkTensor(op, x);
+  const known = Array.isArray(shape) ? shape.filter((s) => s !== -1) : shape;
+  checkShape(op, known);
+  const unknown = shape.length - known.length;
+  const rest = numel(known);
+  const given = () => `${formatShape(x.shape)} to ${formatShape(shape)}`;
+  if (unknown > 1) fail(op, 'only one size may be -1', given());
+  if (unknown === 1 && (rest === 0 || x.size % rest !== 0)) fail(op, 'no size fits in place of -1', given());
+  const full = unknown === 1 ? shape.map((s) => (s === -1 ? x.size / rest : s)) : [...shape];
+  if (numel(full) !== x.size) fail(op, 'the number of elements differs', given());
+  return full;
+}
+
 /**
  * The same elements in another shape; one size may be -1 and follows from the others. A view where the layout allows it,
  * else a copy. Throws when the number of elements differs.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  checkTensor('reshape', x);
-  const known = Array.isArray(shape) ? shape.filter((s) => s !== -1) : shape;
-  checkShape('reshape', known);
-  const unknown = shape.length - known.length;
-  const rest = numel(known);
-  const given = () => `${formatShape(x.shape)} to ${formatShape(shape)}`;
-  if (unknown > 1) fail('reshape', 'only one size may be -1', given());
-  if (unknown === 1 && (rest === 0 || x.size % rest !== 0)) fail('reshape', 'no size fits in place of -1', given());
-  const full = unknown === 1 ? shape.map((s) => (s === -1 ? x.size / rest : s)) : [...shape];
-  if (numel(full) !== x.size) fail('reshape', 'the number of elements differs', given());
+  const full = sizesFor('reshape', x, shape);
   const source = reshapedStrides(x, full) === null ? x.contiguous() : x;
   return apply(reshapeOp, [source], { shape: full });
+}
+
+/**
+ * {@link reshape} that never copies: the same memory in another shape. Throws where the strides allow no such view (each
+ * new axis must lie within old ones that follow each other without gaps), and when the number of elements differs.
+ * Source: torch.Tensor.view.
+ */
+export function view(x: Tensor, shape: Shape): Tensor {
+  const full = sizesFor('view', x, shape);
+  if (reshapedStrides(x, full) === null) {
+    const given = `${formatShape(x.shape)} with strides ${formatShape(x.strides)} to ${formatShape(full)}`;
+    fail('view', 'these elements have no view of that shape; reshape() copies them', given);
+  }
+  return apply(reshapeOp, [x], { shape: full });
 }
 
 /** The axes from `start` to `end`, both included, merged into one. Throws when there is no such axis. */
@@ -208,43 +214,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   return sameShape(full, x.shape) ? x : apply(expandOp, [x], { shape: full });
 }
 
-// ---- window: slices
-
-interface Window {
-  readonly starts: readonly number[];
-  readonly sizes: readonly number[];
-  readonly steps: readonly number[];
-}
-
-function windowLayout({ strides, offset }: Layout, { starts, sizes, steps }: Window): Layout {
-  return {
-    shape: sizes,
-    strides: strides.map((s, d) => s * steps[d]),
-    offset: strides.reduce((at, s, d) => at + (sizes[d] === 0 ? 0 : s * starts[d]), offset),
-  };
-}
-
-const sliceOp = defineOp<Window>({
-  name: 'slice',
-  inputs: ['x'],
-  infer: ([x], { sizes }) => ({ shape: sizes, dtype: x.dtype }),
-  view: windowLayout,
-  vjp: [
-    (g, _saved, { attrs: { starts, steps }, inputs }) => g.place({ shape: inputs[0].shape, starts, steps, value: 0 }),
-  ],
-  ref: ([x], attrs) => throughLayout(x, (dense) => windowLayout(dense, attrs)),
-  cost: free,
-});
-
-/** @internal Elements starts[d] + i * steps[d] for i < sizes[d] along each axis; the arguments are checked by callers. */
-export function window(
-  x: Tensor,
-  starts: readonly number[],
-  sizes: readonly number[],
-  steps: readonly number[],
-): Tensor {
-  return apply(sliceOp, [x], { starts, sizes, steps });
-}
+// ---- slices
 
 /** What to take along one axis: an index range with a step, or `undefined` for all of it. */
 export interface Range {

@@ -7,7 +7,7 @@ import { checkOptions } from '../options.js';
 import { broadcastShapes, numel } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { checkTensor, costPerElement } from './axes.js';
-import { filled } from './copy.js';
+import { filled } from './filled.js';
 import { elementwiseRow, mapRef } from './make/elementwise.js';
 import { accepted, checkDTypes, meetingDType } from './make/operands.js';
 

@@ -3,7 +3,7 @@ import { withModes } from '../context.js';
 import { type DType, promote } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { clipScale_, totalNorm } from '../ops/clip.js';
-import { filled } from '../ops/copy.js';
+import { filled } from '../ops/filled.js';
 import { checkFlag, checkOptions } from '../options.js';
 import type { Storage } from '../storage.js';
 import { Tensor } from '../tensor.js';

@@ -2,7 +2,7 @@ import { withModes } from '../context.js';
 import type { DType } from '../dtype.js';
 import { fail, show } from '../errors.js';
 import { keep } from '../memory.js';
-import { filled } from '../ops/copy.js';
+import { filled } from '../ops/filled.js';
 import { checkFlag, checkOptions, withDefaults } from '../options.js';
 import { isContiguous, sameShape } from '../shape.js';
 import type { Storage } from '../storage.js';

@@ -214,6 +214,7 @@ const options: Mistake[] = [
     () => arange(any('3')),
     'arange: start, end and step must be finite and step not 0: 0, "3", 1',
   ],
+  ['an arange with null for options', () => arange(3, any(null)), 'arange: options must be an object: null'],
   [
     'an arange with step 0',
     () => arange(0, 1, { step: 0 }),

@@ -18,3 +18,9 @@ test('workers that share a memory limit collect their garbage before it is reach
   const env = { ATHANOR_MEMORY_LIMIT: '300M' };
   expect(await runProgram<number[]>(program, ['garbage', 4], env)).toEqual([60, 60, 60, 60]);
 }, 60_000);
+
+test('reads that are awaited together need no more memory than the limit gives', async () => {
+  const sum = (200 * 199) / 2;
+  const env = { ATHANOR_MEMORY_LIMIT: '64M' };
+  expect(await runProgram<number[]>(program, ['reads', 200], env)).toEqual([sum, sum, sum, sum]);
+}, 60_000);

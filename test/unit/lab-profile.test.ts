@@ -58,6 +58,20 @@ test('each op is told by module, with its FLOPs and bytes', async () => {
   expect(report.flops).toBe(report.layers.reduce((sum, l) => sum + l.flops, 0));
 });
 
+test('a module that has a hook is heard of once, as any', async () => {
+  const net = new Net();
+  const { x } = data();
+  let calls = 0;
+  net.block.registerForwardHook(() => void calls++);
+  const report = await profile(() => net.forward(x), { machine });
+  expect(report.layers.map(({ module, calls }) => [module, calls])).toEqual([
+    ['block.conv', 1],
+    ['block', 1],
+    ['out', 1],
+  ]);
+  expect(calls).toBe(1);
+});
+
 test('gradients belong to the module whose forward was recorded, the step to none', async () => {
   const net = new Net();
   const optimizer = new optim.SGD(net.parameters(), { lr: 0.1 });

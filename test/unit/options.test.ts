@@ -56,6 +56,7 @@ const calls: readonly (readonly [name: string, call: (options: never) => unknown
   ['tensor', (o) => tensor(Float32Array.of(1), o)],
   ['full', (o) => athanor.full([2], 1, o)],
   ['arange', (o) => arange(0, 3, o)],
+  ['arange', (o) => arange(3, o)],
   ['linspace', (o) => athanor.linspace(0, 1, 3, o)],
   ['eye', (o) => athanor.eye(2, 2, o)],
   ['randint', (o) => athanor.randint(0, 2, [3], o)],

@@ -53,6 +53,17 @@ export const errors: ErrorCase[] = [
     call: () => x.reshape(6 as never),
     message: 'reshape: shape must be an array of sizes: 6',
   },
+  {
+    name: 'view of a transpose as rows',
+    call: () => x.transpose().view([6]),
+    message:
+      'view: these elements have no view of that shape; reshape() copies them: [3, 2] with strides [1, 3] to [6]',
+  },
+  {
+    name: 'view as another number of elements',
+    call: () => x.view([4]),
+    message: 'view: the number of elements differs: [2, 3] to [4]',
+  },
   { name: 'flatten backwards', call: () => x.flatten(1, 0), message: 'flatten: the first axis comes after the last' },
   { name: 'squeeze of a larger axis', call: () => x.squeeze(0), message: 'squeeze: axis 0 is not of size 1: [2, 3]' },
   {

@@ -2,6 +2,7 @@
 //   hard-times.ts measuring      a worker is terminated in the middle of a measurement
 //   hard-times.ts threads COUNT  the system refuses most of COUNT threads
 //   hard-times.ts garbage COUNT  COUNT workers make garbage, together more than the memory limit
+//   hard-times.ts reads COUNT    COUNT results of 1 MiB are read before the first one is awaited
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { info, measureMachine, ones, setNumThreads, synchronize } from '../../../lib/index.js';
 
@@ -32,10 +33,41 @@ function garbage(): number {
   return rounds;
 }
 
+/** Sum of the first elements, read in each way that there is. */
+async function reads(count: number): Promise<number[]> {
+  const x = ones([256, 1024]);
+  const all = (read: (i: number) => Promise<number>) =>
+    Promise.all(Array.from({ length: count }, (_, i) => read(i))).then((firsts) => firsts.reduce((a, b) => a + b));
+  return [
+    await all((i) =>
+      x
+        .mul(i)
+        .data()
+        .then(([first]) => first),
+    ),
+    await all((i) =>
+      x
+        .mul(i)
+        .transpose()
+        .dataAs('float32')
+        .then(([first]) => first),
+    ),
+    await all((i) => x.mul(i).max().item()),
+    await all((i) =>
+      x
+        .mul(i)
+        .slice({ end: 1 })
+        .toArray()
+        .then((rows) => (rows as number[][])[0][0]),
+    ),
+  ];
+}
+
 async function main([what, count]: string[]): Promise<void> {
   let report: unknown;
   if (what === 'measuring') report = await terminateWhileMeasuring();
   else if (what === 'threads') report = askForThreads(Number(count));
+  else if (what === 'reads') report = await reads(Number(count));
   else report = await Promise.all(Array.from({ length: Number(count) }, () => message(worker('garbage'))));
   process.stdout.write(JSON.stringify(report));
 }
