@@ -1,5 +1,5 @@
-// A warp's products of attention tiles on tensor cores, in tf32: tiles are rounded once, where they lie in shared memory,
-// scores on their way to the registers; sums are float32.
+// A warp's products of attention tiles on tensor cores, in tf32: tiles are rounded once, where they lie in shared
+// memory, scores on their way to the registers; sums are float32.
 #pragma once
 #include "cuda/attention_tile.h"
 #include "cuda/ptx.h"
