@@ -6,6 +6,7 @@
 #include "cpu/conv_channels.h"
 #include "cpu/conv_correlate.h"
 #include "cpu/conv_depthwise.h"
+#include "cpu/conv_geometry.h"
 #include "cpu/conv_joint.h"
 #include "cpu/conv_product.h"
 #include "cpu/conv_weight_channels.h"
@@ -19,55 +20,9 @@ namespace athanor {
 namespace ATHANOR_ISA {
 namespace {
 
-/** What conv2d and its gradients are told of themselves. Index 0 is along rows (vertical), 1 along columns. */
-struct Geometry {
-  int64_t stride[2], padding[2], dilation[2], groups;
-  explicit Geometry(const Call& c)
-      : stride{attr(c, 0), attr(c, 1)},
-        padding{attr(c, 2), attr(c, 3)},
-        dilation{attr(c, 4), attr(c, 5)},
-        groups(attr(c, 6)) {}
-  static int64_t attr(const Call& c, int i) { return static_cast<int64_t>(c.attrs[i]); }
-};
-
-/** Taps under construction: where in the image each lies, and where its weight does. */
-struct TapList {
-  int64_t count = 0;
-  int64_t *dy, *dx, *weight;
-  TapList(Context* ctx, int64_t room)
-      : dy(scratch_array<int64_t>(ctx, room)),
-        dx(scratch_array<int64_t>(ctx, room)),
-        weight(scratch_array<int64_t>(ctx, room)) {}
-  void add(int64_t y, int64_t x, int64_t w) {
-    dy[count] = y;
-    dx[count] = x;
-    weight[count++] = w;
-  }
-  Taps taps() const { return {count, dy, dx}; }
-};
-
 template <class T>
 Source<T> source_of(const View& v) {
   return {v.as<const T>(), v.strides[0], v.strides[1], v.strides[2], v.strides[3], v.shape[2], v.shape[3]};
-}
-
-/** Where all taps meet the same remainder in a stride, the rows or columns between are never read: what is left is an
- *  image of its own, with a stride of one. So 1 x 1 kernels copy a quarter. */
-template <class T>
-void skip_unread(Source<T>& source, Grid& grid, int64_t taps, int64_t* dy, int64_t* dx) {
-  const auto skip = [&](int64_t& step, int64_t& size, int64_t& stride, int64_t* at) {
-    const int64_t first = at[0] - floor_div(at[0], step) * step;
-    bool same = step > 1 && first < size;
-    for (int64_t t = 0; t < taps; ++t) same = same && (at[t] - first) % step == 0;
-    if (!same) return;
-    for (int64_t t = 0; t < taps; ++t) at[t] = (at[t] - first) / step;
-    source.data += first * stride;
-    size = ceil_div(size - first, step);
-    stride *= step;
-    step = 1;
-  };
-  skip(grid.step_y, source.height, source.h, dy);
-  skip(grid.step_x, source.width, source.w, dx);
 }
 
 // conv2dFused has attributes that conv2d lacks: whether relu comes last, and which of these inputs follow x and weight:
@@ -112,16 +67,6 @@ void finish_planes(const Call& c) {
 }
 ATHANOR_FLOAT_KERNEL(finish_apart, finish_planes<T>(c))
 
-/** All taps of a convolution, in the order of the weight's last two dimensions. */
-TapList forward_taps(Context* ctx, const Geometry& geometry, int64_t kh, int64_t kw, int64_t w_row, int64_t w_column) {
-  TapList list(ctx, kh * kw);
-  for (int64_t r = 0; r < kh; ++r)
-    for (int64_t s = 0; s < kw; ++s)
-      list.add(r * geometry.dilation[0] - geometry.padding[0], s * geometry.dilation[1] - geometry.padding[1],
-               r * w_row + s * w_column);
-  return list;
-}
-
 bool lies_dense(const View& w) {
   return (w.shape[3] == 1 || w.strides[3] == 1) && (w.shape[2] == 1 || w.strides[2] == w.shape[3]) &&
          (w.shape[1] == 1 || w.strides[1] == w.shape[2] * w.shape[3]);
@@ -144,71 +89,6 @@ void run_conv2d(const Call& c) {
   p.target = {out.as<T>(), out.strides[0], out.strides[1], out.strides[2], out.strides[3]};
   p.bias = bias_of<T>(c);
   correlate(c.ctx, p);
-}
-
-/** Taps with the grid of outputs, of phases_y * phases_x interleaved ones, that each belongs to. */
-struct PhaseList {
-  int64_t phases_y, phases_x, count = 0;
-  int64_t *phase, *dy, *dx, *weight;
-  bool empty() const { return count == 0; }
-  PhaseList(Context* ctx, int64_t y, int64_t x, int64_t room)
-      : phases_y(y),
-        phases_x(x),
-        phase(scratch_array<int64_t>(ctx, room)),
-        dy(scratch_array<int64_t>(ctx, room)),
-        dx(scratch_array<int64_t>(ctx, room)),
-        weight(scratch_array<int64_t>(ctx, room)) {}
-  /** Keeps the order: phase, then dx, then dy. */
-  void add(int64_t p, int64_t y, int64_t x, int64_t w) {
-    int64_t i = count++;
-    for (; i > 0 && comes_before(p, y, x, i - 1); --i) {
-      phase[i] = phase[i - 1];
-      dy[i] = dy[i - 1];
-      dx[i] = dx[i - 1];
-      weight[i] = weight[i - 1];
-    }
-    phase[i] = p;
-    dy[i] = y;
-    dx[i] = x;
-    weight[i] = w;
-  }
-  PhasedTaps taps(Context* ctx) const {
-    const int64_t phases = phases_y * phases_x;
-    int64_t* const first = scratch_array<int64_t>(ctx, phases + 1);
-    for (int64_t p = 0, t = 0; p <= phases; ++p) {
-      while (t < count && phase[t] < p) ++t;
-      first[p] = t;
-    }
-    return {phases_y, phases_x, count, first, dy, dx, weight};
-  }
-
- private:
-  bool comes_before(int64_t p, int64_t y, int64_t x, int64_t i) const {
-    if (p != phase[i]) return p < phase[i];
-    return x != dx[i] ? x < dx[i] : y < dy[i];
-  }
-};
-
-/**
- * The transpose scatters: x[y] * weight[r] goes to row y * stride + r * dilation - padding. Seen from an output row,
- * the taps that hit it are those with the right remainder in the stride, so the output falls into stride * stride
- * grids (phases), each of which is an ordinary convolution of x with its own taps and step 1.
- */
-PhaseList transposed_phases(Context* ctx, const Geometry& geometry, const View& w, const View& out) {
-  const int64_t phases_y = min_of(geometry.stride[0], out.shape[2]);
-  const int64_t phases_x = min_of(geometry.stride[1], out.shape[3]);
-  PhaseList list(ctx, phases_y, phases_x, w.shape[2] * w.shape[3]);
-  for (int64_t r = 0; r < w.shape[2]; ++r) {
-    for (int64_t s = 0; s < w.shape[3]; ++s) {
-      // Output row a + y * stride meets this tap where a is its remainder, at row y + dy of x.
-      const int64_t row = r * geometry.dilation[0] - geometry.padding[0];
-      const int64_t column = s * geometry.dilation[1] - geometry.padding[1];
-      const int64_t dy = -floor_div(row, geometry.stride[0]), dx = -floor_div(column, geometry.stride[1]);
-      const int64_t a = row + dy * geometry.stride[0], b = column + dx * geometry.stride[1];
-      if (a < phases_y && b < phases_x) list.add(a * phases_x + b, dy, dx, r * w.strides[2] + s * w.strides[3]);
-    }
-  }
-  return list;
 }
 
 template <class T>
@@ -303,15 +183,6 @@ void correlate_channels(const Call& c, int64_t groups, const PhaseList& list, co
   Run(c.ctx, p).run();
 }
 
-PhaseList forward_phases(Context* ctx, const Geometry& geometry, const View& w) {
-  PhaseList list(ctx, 1, 1, w.shape[2] * w.shape[3]);
-  for (int64_t r = 0; r < w.shape[2]; ++r)
-    for (int64_t s = 0; s < w.shape[3]; ++s)
-      list.add(0, r * geometry.dilation[0] - geometry.padding[0], s * geometry.dilation[1] - geometry.padding[1],
-               r * w.strides[2] + s * w.strides[3]);
-  return list;
-}
-
 /** Weights for later calls: panels of a plan that depends on their sizes and the columns of an output row. */
 template <class T>
 void pack_ahead(const Call& c) {
@@ -384,37 +255,48 @@ void run_weight_gradient(const Call& c) {
 }
 
 /** Whether the kernels with channels along vectors can: stretches of a tile are few, offsets have 32 bits. */
-bool fits_channels(const View& x, const View& w, const View& out) {
-  if (x.dtype == DType::bf16) return false;
-  return numel(x) > 0 && numel(w) > 0 && numel(out) > 0 && w.shape[3] <= 32 && x.shape[2] * x.shape[3] <= (1 << 24);
+bool fits_channels(const Call& c, const View& x, const View& w, const View& y, int64_t channels, int64_t images = 1,
+                   ExtentOf extent = Extent::forward) {
+  if (x.dtype == DType::bf16 || numel(x) == 0 || numel(w) == 0 || numel(y) == 0) return false;
+  const Geometry geometry(c);
+  return w.shape[3] <= RowTiles<float>::max_stretches &&
+         offsets_fit(images, channels, extent(geometry, 0, x, w, y), extent(geometry, 1, x, w, y));
 }
+bool conv2d_fits(const Call& c) { return fits_channels(c, c.in[0], c.in[1], c.out[0], c.in[1].shape[1]); }
+bool transpose_fits(const Call& c) {
+  const View& w = c.in[1];
+  return fits_channels(c, c.in[0], w, c.out[0], w.shape[0] / Geometry(c).groups, 1, Extent::transposed);
+}
+bool weight_fits(const Call& c, int64_t images) {
+  return fits_channels(c, c.in[0], c.out[0], c.in[1], c.out[0].shape[1], images);
+}
+/** Whether every channel sees itself alone. */
+bool is_depthwise(const Call& c, const View& w) { return w.shape[0] == Geometry(c).groups && w.shape[1] == 1; }
+bool conv2d_is_depthwise(const Call& c) { return is_depthwise(c, c.in[1]) && conv2d_fits(c); }
+bool transpose_is_depthwise(const Call& c) { return is_depthwise(c, c.in[1]) && transpose_fits(c); }
+bool weight_is_depthwise(const Call& c) { return is_depthwise(c, c.out[0]) && weight_fits(c, 1); }
 /** Output channels that fill more than one vector: with fewer, it is better to have pixels along the vectors. */
 bool fills_vectors(const View& out, int64_t m) { return m * (out.dtype == DType::f64 ? 8 : 4) > kVectorBytes; }
-/** Whether every channel sees itself alone. */
-bool is_depthwise(const View& x, const View& w, const View& out, int64_t groups) {
-  return w.shape[0] == groups && w.shape[1] == 1 && fits_channels(x, w, out);
-}
-bool conv2d_is_depthwise(const Call& c) { return is_depthwise(c.in[0], c.in[1], c.out[0], Geometry(c).groups); }
-bool weight_is_depthwise(const Call& c) { return is_depthwise(c.in[0], c.out[0], c.in[1], Geometry(c).groups); }
 bool conv2d_fits_channels(const Call& c) {
   const View& w = c.in[1];
-  return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.out[0]);
+  return fills_vectors(w, w.shape[0] / Geometry(c).groups) && conv2d_fits(c);
 }
 bool transpose_fits_channels(const Call& c) {
   const View& w = c.in[1];
   const bool strided = c.attrs[0] * c.attrs[1] > 1;  // pixels of the output are not neighbours: half a vector is enough
-  return fills_vectors(w, w.shape[1] * (strided ? 2 : 1)) && fits_channels(c.in[0], w, c.out[0]);
+  return fills_vectors(w, w.shape[1] * (strided ? 2 : 1)) && transpose_fits(c);
 }
 bool weight_fits_channels(const Call& c) {
-  const View& w = c.out[0];
-  return fills_vectors(w, w.shape[0] / Geometry(c).groups) && fits_channels(c.in[0], w, c.in[1]);
+  const View &g = c.in[1], &w = c.out[0];
+  if (numel(g) == 0 || !fills_vectors(w, w.shape[0] / Geometry(c).groups)) return false;
+  return weight_fits(c, max_of<int64_t>(1, WeightGradientByChannels<float>::points / (g.shape[2] * g.shape[3])));
 }
 /** Whether all of g and of the image, turned, take less memory than is kept near, for sums that are short enough. */
 bool weight_fits_whole(const Call& c) {
   const View &x = c.in[0], &g = c.in[1], &w = c.out[0];
   const int64_t depth = g.shape[0] * g.shape[2] * g.shape[3];
   if (!weight_fits_channels(c) || w.shape[1] <= 16 || depth > WeightGradientWhole<float>::longest_sum) return false;
-  return 2 * (numel(x) + numel(g)) <= 3 * Blocking<float>::shared;
+  return 2 * (numel(x) + numel(g)) <= 3 * Blocking<float>::shared && weight_fits(c, x.shape[0]);
 }
 
 /** A convolution and what follows it, in its own last pass or in one behind it. */
@@ -465,7 +347,7 @@ const Kernel kernels_fused[4] = {{"depthwise", conv2d_is_depthwise, run_fused<k_
                                  {"widened", nullptr, run_widened<kernels_fused, 3>}};
 const Kernel kernels_pack[] = {{"panels", nullptr, k_pack_ahead}};
 extern const Kernel kernels_transpose[5];
-const Kernel kernels_transpose[5] = {{"depthwise", conv2d_is_depthwise, k_transpose_depthwise},
+const Kernel kernels_transpose[5] = {{"depthwise", transpose_is_depthwise, k_transpose_depthwise},
                                      {"product", conv2d_is_product, transpose_product},
                                      {"channels", transpose_fits_channels, k_transpose_channels},
                                      {"rows", is_float, k_transpose_rows},

@@ -7,6 +7,10 @@ namespace athanor {
 namespace ATHANOR_ISA {
 
 struct Bands {
+  // Of an item of a weight's gradient, whose pieces of all images are a list on the stack: 1.5 KiB. So many images of
+  // four pixels are an item of the usual size.
+  static constexpr int max_images = 64;
+
   int64_t band;       // grid rows of the largest band
   int64_t per_image;  // bands
   int64_t images;     // of an item; more than one only where a band is a whole image

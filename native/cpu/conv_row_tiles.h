@@ -19,7 +19,9 @@ struct RowTile {
 template <class T>
 class RowTiles {
  public:
-  static constexpr int max_stretches = 32;  // a kernel's columns
+  // A tile has one for each of a kernel's columns: other kernels take wider ones. The list lies on the stack, 768
+  // bytes.
+  static constexpr int max_stretches = 32;
 
   /** `block`: channels of the larger blocks; others have one less. */
   RowTiles(Context* ctx, const Source<T>& source, const Grid& grid, const PhasedTaps& taps,

@@ -17,21 +17,21 @@ namespace ATHANOR_ISA {
 
 template <class T>
 class WeightGradientByChannels {
-  // Grid points of a piece: with 2 vectors of g and 14 channels a point, 32 and 14 KiB, or less where rows are long.
-  static constexpr int64_t points = 1024 / static_cast<int64_t>(sizeof(T));
-  static constexpr int max_images = 64;
   // Pieces in one sum: such sums are then added up. One sum over a million points would lose half of its digits.
   static constexpr int64_t chained = 16;
   static constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
 
  public:
+  // Grid points of a piece: with 2 vectors of g and 14 channels a point, 32 and 14 KiB, or less where rows are long.
+  static constexpr int64_t points = 1024 / static_cast<int64_t>(sizeof(T));
+
   WeightGradientByChannels(Context* ctx, const WeightGradient<T>& p)
       : ctx_(ctx),
         p_(p),
         vectors_(p.m <= kLanes<T> ? 1 : 2),
         panel_(vectors_ * kLanes<T>),
         panels_(ceil_div(p.m, panel_)),
-        bands_(p.images, p.grid.rows, p.grid.columns, points, 2 * ctx->threads, max_images) {
+        bands_(p.images, p.grid.rows, p.grid.columns, points, 2 * ctx->threads, Bands::max_images) {
     const Taps& taps = p.taps;
     for (int64_t t = 0; t < taps.count; ++t) {
       first_dy_ = t == 0 ? taps.dy[t] : min_of(first_dy_, taps.dy[t]);
@@ -94,7 +94,7 @@ class WeightGradientByChannels {
     const int64_t size = spread_ * (p_.taps.count / joined_) * panel_;
     clear_borders(image);
     alignas(64) T zeros[2 * kLanes<T>] = {};
-    Stretch stretches[max_images];
+    Stretch stretches[Bands::max_images];
     SpreadCall<T> call;
     call.offsets = table_;
     call.stretches = stretches;

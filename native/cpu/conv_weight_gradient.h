@@ -29,7 +29,6 @@ class WeightGradientRun {
   // Grid points that a tile sums up before its lanes are: 6 rows of g and 4 of the image are 40 KiB, and the 16
   // additions of the lanes are a tenth of the work.
   static constexpr int64_t points = 1024;
-  static constexpr int max_images = 64;
 
  public:
   WeightGradientRun(Context* ctx, const WeightGradient<T>& p)
@@ -37,7 +36,7 @@ class WeightGradientRun {
         p_(p),
         blocks_(count_blocks()),
         block_(ceil_div(p.channels, blocks_)),
-        bands_(p.images, p.grid.rows, p.grid.columns, points, 2 * ctx->threads, max_images),
+        bands_(p.images, p.grid.rows, p.grid.columns, points, 2 * ctx->threads, Bands::max_images),
         rows_(ctx, p.source, p.grid, p.taps, bands_.band),
         table_(rows_.table(ctx, block_, p.taps.count)) {}
 
@@ -78,7 +77,7 @@ class WeightGradientRun {
     for (int64_t i = 0; i < p_.m; ++i)
       for (int64_t j = 0; j < columns; ++j) c[i * stride + j] = T(0);
     const int64_t heights = ceil_div(p_.m, DotTile::rows), widths = ceil_div(columns, DotTile::columns);
-    DotPiece<T> pieces[max_images];
+    DotPiece<T> pieces[Bands::max_images];
     DotCall<T> call;
     call.pieces = pieces;
     call.a_stride = p_.g_m;

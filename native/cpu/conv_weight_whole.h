@@ -19,7 +19,6 @@ template <class T>
 class WeightGradientWhole {
   // Grid points of a piece: 32 KiB of g, which every tap and stack of the item reads.
   static constexpr int64_t points = 1024 / static_cast<int64_t>(sizeof(T));
-  static constexpr int max_images = 64;
   // Neighbours in the result that an item makes at least: they begin and end inside of cache lines.
   static constexpr int64_t run_length = 512 / static_cast<int64_t>(sizeof(T));
   static constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
@@ -36,7 +35,7 @@ class WeightGradientWhole {
         panels_(ceil_div(p.m, panel_)),
         stacks_(ceil_div(p.channels, tallest_tile<T>(vectors_))),
         tall_(ceil_div(p.channels, stacks_)),
-        pieces_(p.images, p.grid.rows, p.grid.columns, points, 1, max_images) {
+        pieces_(p.images, p.grid.rows, p.grid.columns, points, 1, Bands::max_images) {
     const Taps& taps = p.taps;
     int64_t last_dx = taps.dx[0];
     first_dx_ = taps.dx[0];
@@ -117,7 +116,7 @@ class WeightGradientWhole {
 
   void run_item(int64_t group, int64_t panel, const Part& stacks, T* sums) const {
     alignas(64) static constexpr T zeros[2 * kLanes<T>] = {};
-    Stretch stretches[max_images];
+    Stretch stretches[Bands::max_images];
     SpreadCall<T> call;
     call.offsets = table_;
     call.stretches = stretches;
