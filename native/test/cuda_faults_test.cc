@@ -1,6 +1,7 @@
 // Kernels with a barrier left out by a macro: the tests would be worth nothing if these passed. Products have files of
 // their own. The simulator makes kernels static, so that this file has copies of its own.
 #define ATHANOR_FAULT_COLUMNS
+#define ATHANOR_FAULT_DIRECT
 #define ATHANOR_FAULT_FOLD
 #define ATHANOR_FAULT_LINES
 #define ATHANOR_FAULT_NORM
@@ -9,6 +10,7 @@
 #define ATHANOR_FAULT_SKINNY
 #include <cmath>
 
+#include "cuda/conv_direct.h"
 #include "cuda/fold.h"
 #include "cuda/gemm_skinny.h"
 #include "cuda/line_map.h"
@@ -234,7 +236,56 @@ int wrong_columns() {
       });
 }
 
+// ---- gradients of a depthwise convolution's weight
+
+/** Those of a kernel of one tap for images [3, 40, 9, 8], whose channels are neighbours (beside) or not. */
+int wrong_weights(bool beside) {
+  const size_t channels = 40, places = 72, images = 3;
+  auto x = Array<float>::random({3, 40, 9, 8}, 7), g = Array<float>::random({3, 40, 9, 8}, 8);
+  std::vector<float> out(channels);
+  View in[2] = {x.view(), g.view()};
+  if (beside)
+    for (View& v : in) v.strides[1] = 1, v.strides[2] = 8 * 40, v.strides[3] = 40;
+  const cuda::Axis y = cuda::forward_axis(9, 1, 1, 0, 1), z = cuda::forward_axis(8, 1, 1, 0, 1);
+  const uint32_t count = images * places;
+  const cuda::DirectGradient<float, float> job{cuda::Images<const float>(in[0]),
+                                               cuda::Images<const float>(in[1]),
+                                               cuda::Reach(y, z, 9, 8),
+                                               cuda::Split(9, 8),
+                                               40,
+                                               1,
+                                               1,
+                                               1,
+                                               1,
+                                               count,
+                                               count,
+                                               out.data()};
+  return wrong_schedules(
+      [&](CudaContext& context) {
+        const Call call{nullptr, nullptr, nullptr, 0, 0, 0, &context};
+        const auto kernel =
+            beside ? cuda::direct_gradient<float, float, true> : cuda::direct_gradient<float, float, false>;
+        cuda::launch(call, kernel, dim3(beside ? 2 : 40), dim3(cuda::kDirectThreads), 0, job);
+      },
+      [&] {
+        for (size_t c = 0; c < channels; ++c) {
+          double sum = 0;
+          for (size_t n = 0; n < images; ++n)
+            for (size_t p = 0; p < places; ++p) {
+              const size_t at = beside ? (n * places + p) * channels + c : (n * channels + c) * places + p;
+              sum += static_cast<double>(x.data[at]) * g.data[at];
+            }
+          is_near(out[c], sum);
+        }
+      });
+}
+
 }  // namespace
+
+TEST(cuda_fault_in_depthwise_gradients_is_found) {
+  CHECK(wrong_weights(true) > 0);
+  CHECK(wrong_weights(false) > 0);
+}
 
 TEST(cuda_fault_in_folds_is_found) {
   CHECK(wrong_folds(2) > 0);

@@ -11,24 +11,40 @@ namespace {
 
 using Problem = cuda::Work<float>;
 
-/** How many schedules start(call, work, a, b, out), which launches a kernel, does not survive. */
+/**
+ * How many schedules start(call, work, a, b, out), which launches a kernel, does not survive. There are three products,
+ * stacked, for one block of each tile: as for products beyond what a grid has blocks for.
+ */
 [[maybe_unused]] int wrong_schedules(void (*start)(const Call&, const Problem&, Matrix&, Matrix&, Matrix&)) {
+  constexpr int64_t count = 3, m = 72, n = 68, depth = 100;
   int wrong = 0;
   simulator::each_schedule([&] {
     std::mt19937 random(5);
-    Matrix a(72, 100, 0), b(100, 68, 0), out(72, 68, 0);
+    Matrix a(count * m, depth, 0), b(count * depth, n, 0), out(count * m, n, 0);
     a.draw(random);
     b.draw(random);
     Problem work{};
-    work.m = 72, work.n = 68, work.depth = 100;
-    work.batch.count = 1;
+    work.m = m, work.n = n, work.depth = depth;
+    work.batch.ndim = 1;
+    work.batch.count = count;
+    work.batch.sizes[0] = cuda::FastDivide(count);
+    work.batch.strides[0][0] = m * n, work.batch.strides[1][0] = m * depth, work.batch.strides[2][0] = depth * n;
     work.parts = 1;
     work.part_depth = 128;
     CudaContext context;
     start(Call{nullptr, nullptr, nullptr, 0, 0, 0, &context}, work, a, b, out);
     context.synchronize();
+    const auto product = [](const Matrix& all, int64_t i, int64_t rows) {
+      Matrix one(rows, all.columns, 0);
+      const auto from = all.data.begin() + i * rows * all.columns;
+      one.data.assign(from, from + rows * all.columns);
+      return one;
+    };
     try {
-      compare_product(out, a, b, 0x1p-11, "fault");
+      for (int64_t i = 0; i < count; ++i) {
+        Matrix found = product(out, i, m), left = product(a, i, m), right = product(b, i, depth);
+        compare_product(found, left, right, 0x1p-11, "fault");
+      }
     } catch (const CheckFailed&) {
       ++wrong;
     }

@@ -100,6 +100,20 @@ TEST(cuda_gemm_choice_of_parts) {
   }
 }
 
+TEST(cuda_gemm_grid_ends_where_devices_do) {
+  Work<float> work{};
+  work.m = 130, work.n = 64;
+  work.parts = 3;
+  const auto blocks = [&](uint32_t products) {
+    work.batch.count = products;
+    return grid_of({GemmFamily::simt, 64, 64, 3, 64}, work);
+  };
+  CHECK_EQUAL(blocks(7).x, 3u);
+  CHECK_EQUAL(blocks(7).z, 21u);
+  CHECK_EQUAL(blocks(21845).z, 65535u);
+  CHECK_EQUAL(blocks(21846).z, 65535u);  // three blocks have two items
+}
+
 TEST(cuda_gemm_every_tile_has_its_place_once) {
   for (const uint32_t rows : {1u, 7u, 8u, 9u, 31u})
     for (const uint32_t columns : {1u, 3u, 16u}) {
