@@ -1,14 +1,15 @@
 'use strict';
 // The gates of the CUDA module that need no GPU: it has code for every architecture, kernels spill no registers, it is
-// small, and it loads on a machine without a driver and says that there is none. Then the PTX that nvcc made of every
+// small, and it loads on a machine without a driver, or with too old a one, and says so. Then the PTX that nvcc made of every
 // kernel is executed on the processor, under test/device. Without nvcc there is nothing to check.
 //   npm run test:cuda               each row forward, and the tests of devices and layers
 //   npm run test:cuda -- --all      every check of each row, and each row forward under every schedule (a quarter of an hour)
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 const { prepare } = require('./lib/prepare.js');
-const { root, say, firstLine } = require('./lib/run.js');
+const { root, run, say, firstLine } = require('./lib/run.js');
 const { NONE, add, finish } = require('./lib/counts.js');
 const { runJest } = require('./lib/suites.js');
 
@@ -73,21 +74,41 @@ const bytes = fs.existsSync(file) ? fs.statSync(file).size : 0;
 say(`${path.relative(root, file)}: ${(bytes / 2 ** 20).toFixed(1)} MiB`);
 check('size of the module', bytes > 0 && bytes < LARGEST ? [] : [`${bytes} bytes, allowed are ${LARGEST}`]);
 
+/** What a program says of devices, and of a tensor for a GPU where there is none. */
+function ask(env = {}) {
+  const program = `
+    const { devices, tensor, ones } = require('./dist/index.js');
+    const [cpu, gpu] = devices();
+    let refused = '';
+    if (!gpu.available) try { tensor([1], { device: 'cuda' }); } catch (error) { refused = error.message; }
+    console.log(JSON.stringify({ cpu, gpu, refused, sum: ones([3]).sum().itemSync() }));`;
+  const options = { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } };
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', program], options);
+  return { told: status === 0 ? JSON.parse(stdout) : null, output: status === 0 ? stdout.trim() : stderr.trim() };
+}
+
+/** Whether the program computed on the CPU, and refused the GPU with a reason of that kind. */
+const refuses = (told, reason) =>
+  told?.sum === 3 && !told.gpu.available && reason.test(told.gpu.reason) && told.refused.includes(told.gpu.reason);
+
 // A machine with a GPU answers with it; one without says why, and computes on.
-const program = `
-  const { devices, tensor, ones } = require('./dist/index.js');
-  const [cpu, gpu] = devices();
-  let refused = '';
-  if (!gpu.available) try { tensor([1], { device: 'cuda' }); } catch (error) { refused = error.message; }
-  console.log(JSON.stringify({ cpu, gpu, refused, sum: ones([3]).sum().itemSync() }));`;
-const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', program], { cwd: root, encoding: 'utf8' });
-const told = status === 0 ? JSON.parse(stdout) : null;
-const right =
-  told !== null &&
-  told.sum === 3 &&
-  (told.gpu.available || (/driver/.test(told.gpu.reason) && told.refused.includes(told.gpu.reason)));
+const { told, output } = ask();
+const right = (told?.sum === 3 && told.gpu.available) || refuses(told, /driver/);
 if (right && !told.gpu.available) say(`no GPU here: ${told.gpu.reason}`);
-check('loading the module', right ? [] : [status === 0 ? stdout.trim() : stderr.trim()]);
+check('loading the module', right ? [] : [output]);
+
+// A driver that knows CUDA 11.4, before the system's own.
+const drivers = fs.mkdtempSync(path.join(os.tmpdir(), 'athanor-driver-'));
+const driver = path.join(drivers, 'driver.cc');
+fs.writeFileSync(
+  driver,
+  'extern "C" int cuInit(unsigned) { return 0; }\nextern "C" int cuDriverGetVersion(int* v) { return *v = 11040, 0; }\n',
+);
+run(process.env.CXX || 'c++', ['-shared', '-fPIC', '-o', path.join(drivers, 'libcuda.so.1'), driver]);
+const old = ask({ LD_LIBRARY_PATH: drivers });
+fs.rmSync(drivers, { recursive: true });
+const tooOld = /^the NVIDIA driver is too old: it knows CUDA 11\.4, and this module needs CUDA \d+\.0 or newer$/;
+check('a driver that is too old', refuses(old.told, tooOld) ? [] : [old.output]);
 
 // What nvcc made of the kernels, executed.
 const coverage = path.join(root, 'build/ptx-coverage.txt');

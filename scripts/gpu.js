@@ -16,6 +16,7 @@
 //   --resume         what the file has of this commit and GPU is not run again
 //   --json FILE      in place of benchmarks/results/gpu.json
 //   --merge FILES    no GPU: brings reports of parts together, with commas between
+//   --help           these lines
 // A part's results are written to the file as soon as they are there, with the date, the commit (where there is no
 // history, ATHANOR_COMMIT or what the bundle says), the GPU's name and the ladder. Ctrl-C ends the run and keeps them.
 // Without a GPU it prints `skipped: no GPU` and why, and exits with 0.
@@ -31,10 +32,22 @@ const parts = require('./lib/gpu-parts.js');
 
 const PARTS = Object.keys(parts);
 
+/** The comment at the top of this file, down to its empty line. */
+function usage() {
+  const text = fs.readFileSync(__filename, 'utf8').split('\n');
+  const from = text.findIndex((line) => line.startsWith('//'));
+  const lines = text.slice(
+    from,
+    text.findIndex((line, i) => i > from && !line.startsWith('//')),
+  );
+  return lines.map((line) => line.replace(/^\/\/ ?/, '')).join('\n');
+}
+
 function parseOptions() {
   try {
     return parseArgs({
       options: {
+        help: { type: 'boolean', short: 'h', default: false },
         only: { type: 'string', default: PARTS.join(',') },
         groups: { type: 'string' },
         quick: { type: 'boolean', default: false },
@@ -45,11 +58,15 @@ function parseOptions() {
       },
     }).values;
   } catch (error) {
-    return fail(error.message);
+    return fail(`${error.message}; --help lists the options`);
   }
 }
 
 const options = parseOptions();
+if (options.help) {
+  console.log(usage());
+  process.exit(0);
+}
 const wanted = options.only.split(',');
 const unknown = wanted.filter((part) => !PARTS.includes(part));
 if (unknown.length > 0) fail(`no such part: ${unknown.join(', ')}; there are ${PARTS.join(', ')}`);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /**
@@ -10,6 +10,8 @@ import { basename, dirname, join } from 'node:path';
 export async function writeAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   // rename() would replace a symbolic link by the file; the link's target is what is meant.
   const target = await realpath(path).catch(() => path);
+  const status = await stat(target).catch(() => undefined);
+  if (status?.isDirectory()) throw new Error('a folder is there');
   const folder = dirname(target);
   await mkdir(folder, { recursive: true });
   const temporary = join(folder, `.${basename(target)}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`);

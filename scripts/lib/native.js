@@ -37,7 +37,8 @@ function cmakeSteps({ config, arch, targets, out, defines }) {
 }
 
 /**
- * Builds `targets` (athanor: build/CONFIG/athanor.node, within `out` if sanitized; athanor_native_test: an executable in
+ * Builds `targets` (athanor: build/CONFIG/athanor.node, within `out` if sanitized, and the CUDA module where nvcc is;
+ * athanor_addon: without that module; athanor_native_test: an executable in
  * `out`; athanor_cuda_simulated and, where nvcc is, athanor_cuda_ptx: CUDA modules for the processor, in `out`) where they
  * are stale.
  * CMake's tree must not be build/ itself, which node-gyp owns.
@@ -55,15 +56,18 @@ function buildNative(options = {}) {
   const addon = `${sanitize ? `${out}/` : ''}build/${config}/athanor.node`;
   const files = {
     athanor: addon,
+    athanor_addon: addon,
     athanor_cuda_simulated: `${out}/athanor_cuda_simulated.so`,
     athanor_cuda_ptx: `${out}/athanor_cuda_ptx.so`,
   };
-  const results = targets.map((name) => files[name] ?? `${out}/${name}`);
+  // The addon has a stamp of its own, so that either way of building it is seen by the other.
+  const built = targets.includes('athanor') ? [...targets, 'athanor_addon'] : targets;
+  const results = built.map((name) => files[name] ?? `${out}/${name}`);
   const hash = hashOf(
     ['native', 'CMakeLists.txt', 'scripts/lib/native.js', 'package-lock.json'],
     [config, arch, defines, process.env.CXX],
   );
-  const stamps = targets.map((name) => `${path.basename(out)}-${name}`);
+  const stamps = built.map((name) => `${path.basename(out)}-${name}`);
   if (stamps.every((stamp, i) => isFresh(stamp, hash, [results[i]]))) return;
 
   requireNativeTools();

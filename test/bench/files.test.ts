@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { checkWritable } from '../../benchmarks/files.js';
 import { readReport } from '../../benchmarks/report/report.js';
 import { temporaryFolder } from '../support/folder.js';
+import { runPrepared } from '../support/prepared.js';
 
 const root = join(__dirname, '..', '..');
 const folder = temporaryFolder();
@@ -57,19 +58,13 @@ describe('npm run bench', () => {
 
 test('a mistake in the arguments is told before kernels are compiled', () => {
   // A stand-in for the build: it tells what it is asked to make.
-  const prepared = folder.write(
-    'prepare.js',
-    `const Module = require('node:module');
-     const load = Module._load;
-     Module._load = (name, ...rest) => name === './lib/prepare.js'
-       ? { prepare: (halves) => console.log(halves?.native === null ? 'typescript' : 'everything') }
-       : load(name, ...rest);`,
-  );
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ['-r', prepared, 'scripts/start.js', '--options=benchmarks/options', 'benchmarks/main', '--only', 'nonsense'],
-    { cwd: root, encoding: 'utf8' },
-  );
+  const { status, stdout, stderr } = runPrepared(folder, [
+    'scripts/start.js',
+    '--options=benchmarks/options',
+    'benchmarks/main',
+    '--only',
+    'nonsense',
+  ]);
   expect(stderr).toMatch(/'nonsense' is invalid. groups are /);
-  expect([status, stdout]).toEqual([1, 'typescript\n']);
+  expect([status, stdout]).toEqual([1, 'no kernels\n']);
 });

@@ -59,6 +59,22 @@ const readJson = (file: string) => JSON.parse(fs.readFileSync(file, 'utf8'));
 const overhead = ['--quick', '--only', 'exact', '--groups', 'overhead'];
 const patience = 180_000;
 
+test('help and wrong options', async () => {
+  const help = await gpu(['--help']);
+  expect(help.text).toMatch(/^`npm run gpu`: .*--only PARTS.*--help .*exits with 0\.\n$/s);
+  expect(help.status).toBe(0);
+  const refused = [
+    [['--nonsense'], /^athanor: Unknown option '--nonsense'.*; --help lists the options\n$/],
+    [['--only', 'roofs,nonsense'], /^athanor: no such part: nonsense; there are tests, /],
+    [['--minutes', 'x'], /^athanor: --minutes must be a number above 0: "x"\n$/],
+  ] as const;
+  for (const [args, message] of refused) {
+    const { status, text } = await gpu(args);
+    expect(text).toMatch(message);
+    expect(status).toBe(1);
+  }
+}, 60_000);
+
 test('without a GPU it says so, writes nothing and is no failure', async () => {
   const file = folder.path('none.json');
   const { status, text } = await gpu(['--json', file], { ATHANOR_SIMULATED_REASON: 'no driver is installed' });

@@ -18,10 +18,12 @@ import {
   trimMemory,
   zeros,
 } from '../../lib/index.js';
+import { temporaryFolder } from '../support/folder.js';
 import { collectGarbage } from '../support/garbage.js';
 import { executed, simulated } from './support.js';
 
 const root = path.resolve(__dirname, '../..');
+const folder = temporaryFolder();
 
 /** What `script` prints, in a process of its own. */
 function run(script: string, env: NodeJS.ProcessEnv = {}): string {
@@ -46,6 +48,19 @@ describe('where there is no GPU', () => {
   test('a module that is not one is no crash', () => {
     expect(run(ask, { ATHANOR_CUDA_MODULE: '/nonexistent/module.so' })).toMatch(/nonexistent.*No such file/);
     expect(run(ask, { ATHANOR_CUDA_MODULE: path.join(root, 'package.json') })).toMatch(/invalid ELF header/);
+  });
+
+  test('nor is a library of something else, or a module of another version', () => {
+    const library = (name: string, source: string) => {
+      const file = folder.path(`${name}.so`);
+      const text = folder.write(`${name}.cc`, source);
+      execFileSync(process.env.CXX ?? 'c++', ['-shared', '-fPIC', '-o', file, text]);
+      return run(ask, { ATHANOR_CUDA_MODULE: file });
+    };
+    expect(library('other', 'int other() { return 0; }')).toMatch(/other\.so is no module of athanor/);
+    // What is looked at first is a number that each version has another of.
+    const old = 'static long table[64]; extern "C" void* athanor_device_module() { return table; }';
+    expect(library('old', old)).toMatch(/old\.so was built for another version of athanor/);
   });
 
   test('everything else runs on the CPU', () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   inspectSafetensors,
   loadSafetensors,
@@ -113,6 +113,10 @@ test('what cannot be saved is refused before anything is written', async () => {
   await expect(save(new Map([[1, zeros([2])]]))).rejects.toThrow('saveSafetensors: names must be strings: 1');
   await expect(save({ __metadata__: zeros([2]) })).rejects.toThrow(/the name is reserved/);
   expect(readFileSync(path, 'utf8')).toBe('old');
+  const where = dirname(path);
+  await expect(saveSafetensors(where, { x: zeros([2]) })).rejects.toThrow(
+    `saveSafetensors: ${where}: a folder is there`,
+  );
 });
 
 test('a missing file', async () => {

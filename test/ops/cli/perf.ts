@@ -1,5 +1,5 @@
 // `perf`: how long calls of a row take, and what that is in operations and bytes by the row's own count.
-import { type DType, dtypes } from '../../../lib/dtype.js';
+import type { DType } from '../../../lib/dtype.js';
 import { synchronize, type Tensor } from '../../../lib/index.js';
 import type { Case } from '../case.js';
 import { resized, stretchable } from '../checks/sizes.js';
@@ -57,5 +57,3 @@ export function runPerf(subject: Subject, dtype: DType, seed: number): void {
     console.log(`${time.padStart(12)} ${rate(flops)} ${rate(bytes)}  ${describe(c)}`);
   }
 }
-
-export const perfDTypes = Object.keys(dtypes) as DType[];
