@@ -43,6 +43,9 @@ function deviceName(value: string): DeviceName {
 }
 
 function command(): Command {
+  const rates = Object.entries(RATES)
+    .map(([name, rate]) => `${rate} for ${name}`)
+    .join(', ');
   return new Command('npm start --')
     .description(
       'Trains a network on handwritten digits (MNIST, or synthetic ones where there is none) and reports test accuracy.',
@@ -51,14 +54,7 @@ function command(): Command {
     .addOption(new Option('--optimizer <name>', 'the optimizer').choices(['adam', 'adamw', 'sgd']).default('adam'))
     .addOption(new Option('--epochs <n>', 'passes over the data').argParser(wholeNumber(1, 10_000)).default(3))
     .addOption(new Option('--batch-size <n>', 'digits per step').argParser(wholeNumber(1, 60_000)).default(64))
-    .addOption(
-      new Option('--lr <rate>', 'highest learning rate').argParser(positive).default(
-        undefined,
-        Object.entries(RATES)
-          .map(([name, rate]) => `${rate} for ${name}`)
-          .join(', '),
-      ),
-    )
+    .addOption(new Option('--lr <rate>', `highest learning rate (default: ${rates})`).argParser(positive))
     .addOption(
       new Option('--seed <n>', 'fixes first weights, order and synthetic digits')
         .argParser(wholeNumber(0, 2 ** 32 - 1))

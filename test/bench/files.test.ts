@@ -1,6 +1,6 @@
 // What a benchmark is asked for is checked before anything is measured.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checkWritable } from '../../benchmarks/files.js';
 import { readReport } from '../../benchmarks/report/report.js';
@@ -56,15 +56,24 @@ describe('npm run bench', () => {
   });
 });
 
-test('a mistake in the arguments is told before kernels are compiled', () => {
-  // A stand-in for the build: it tells what it is asked to make.
-  const { status, stdout, stderr } = runPrepared(folder, [
-    'scripts/start.js',
-    '--options=benchmarks/options',
-    'benchmarks/main',
-    '--only',
-    'nonsense',
-  ]);
-  expect(stderr).toMatch(/'nonsense' is invalid. groups are /);
-  expect([status, stdout]).toEqual([1, 'no kernels\n']);
+test('help and mistakes in the arguments come before kernels are compiled', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const start = (script: string, ...args: string[]) =>
+    runPrepared(folder, [...scripts[script].split(' ').slice(1), ...args]);
+  for (const [script, args, message] of [
+    ['bench', ['--only', 'nonsense'], /'nonsense' is invalid. groups are /],
+    ['start', ['--epochs', '0'], /'0' is invalid\. Allowed are whole numbers from 1 to 10000\./],
+  ] as const) {
+    const { status, stdout, stderr } = start(script, ...args);
+    expect(stderr).toMatch(message);
+    expect([status, stdout]).toEqual([1, 'no kernels\n']);
+  }
+  for (const [script, usage] of [
+    ['bench', 'bench'],
+    ['start', 'npm start --'],
+  ]) {
+    const { status, stdout } = start(script, '--help');
+    expect(stdout.split('\n').slice(0, 2)).toEqual(['no kernels', `Usage: ${usage} [options]`]);
+    expect(status).toBe(0);
+  }
 });
