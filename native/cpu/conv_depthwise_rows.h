@@ -173,6 +173,30 @@ ATHANOR_ALWAYS_INLINE void go_down(const Strip<T, Step>& strip, const T* plane, 
   }
 }
 
+/** Where a vector of the grid is, and how far what lies along the grid is asked for ahead. */
+struct StripRow {
+  int64_t y, x;
+  int columns;  // a vector's, or what is left of the row
+  int64_t ahead;
+};
+
+/** Calls body(StripRow, three rows of three vectors of the image) for all of a plane. */
+template <int Step, class T, class Body>
+ATHANOR_ALWAYS_INLINE void each_row(const T* plane, const Source<T>& source, const Grid& grid, const NineTaps& nine,
+                                    const BandsOfRows<T>& bands, const Body& body) {
+  for (int64_t i = 0; i < bands.count; ++i) {
+    const Band band = bands.band(i);
+    for (int64_t x = 0; x < grid.columns; x += kLanes<T>) {
+      Strip<T, Step> strip(source, nine, x, grid.columns);
+      strip.ask_for(band.ahead);
+      const int left = static_cast<int>(min_of<int64_t>(kLanes<T>, grid.columns - x));
+      go_down(strip, plane, nine.dy, band,
+              [&](int64_t y, const Vec<T>(&a)[3], const Vec<T>(&b)[3], const Vec<T>(&c)[3])
+                  __attribute__((always_inline)) { body(StripRow{y, x, left, band.ahead_of_grid}, a, b, c); });
+    }
+  }
+}
+
 /** A plane of a depthwise convolution; `weights` are in the order of NineTaps. Rows of the result are `to_row` apart.
  */
 template <class T, int Step>
@@ -182,31 +206,23 @@ __attribute__((noinline)) void convolve_plane(T* to, int64_t to_row, const T* pl
   Vec<T> w[9];
 #pragma GCC unroll 9
   for (int t = 0; t < 9; ++t) w[t] = splat(weights[t]);
-  for (int64_t i = 0; i < bands.count; ++i) {
-    const Band band = bands.band(i);
-    for (int64_t x = 0; x < grid.columns; x += kLanes<T>) {
-      Strip<T, Step> strip(source, nine, x, grid.columns);
-      strip.ask_for(band.ahead);
-      const int left = static_cast<int>(min_of<int64_t>(kLanes<T>, grid.columns - x));
-      go_down(strip, plane, nine.dy, band,
-              [&](int64_t y, const Vec<T>(&a)[3], const Vec<T>(&b)[3], const Vec<T>(&c)[3])
-                  __attribute__((always_inline)) {
-                    Vec<T> p = splat(bias) + a[0] * w[0], q = b[0] * w[3], r = c[0] * w[6];
-                    p += a[1] * w[1];
-                    q += b[1] * w[4];
-                    r += c[1] * w[7];
-                    p += a[2] * w[2];
-                    q += b[2] * w[5];
-                    r += c[2] * w[8];
-                    T* const row = to + y * to_row + x;
-                    __builtin_prefetch(row + band.ahead_of_grid, 1);
-                    if (left == kLanes<T>)
-                      store(row, p + (q + r));
-                    else
-                      store_n(row, p + (q + r), left);
-                  });
-    }
-  }
+  each_row<Step>(plane, source, grid, nine, bands,
+                 [&](const StripRow& at, const Vec<T>(&a)[3], const Vec<T>(&b)[3], const Vec<T>(&c)[3])
+                     __attribute__((always_inline)) {
+                       Vec<T> p = splat(bias) + a[0] * w[0], q = b[0] * w[3], r = c[0] * w[6];
+                       p += a[1] * w[1];
+                       q += b[1] * w[4];
+                       r += c[1] * w[7];
+                       p += a[2] * w[2];
+                       q += b[2] * w[5];
+                       r += c[2] * w[8];
+                       T* const row = to + at.y * to_row + at.x;
+                       __builtin_prefetch(row + at.ahead, 1);
+                       if (at.columns == kLanes<T>)
+                         store(row, p + (q + r));
+                       else
+                         store_n(row, p + (q + r), at.columns);
+                     });
 }
 
 /** Adds the products of a plane of g and of the image to nine vectors of sums, in the order of NineTaps. */
@@ -216,27 +232,19 @@ __attribute__((noinline)) void add_products(T* sums, const T* g, const T* plane,
   Vec<T> sum[9];
 #pragma GCC unroll 9
   for (int t = 0; t < 9; ++t) sum[t] = load(sums + t * kLanes<T>);
-  for (int64_t i = 0; i < bands.count; ++i) {
-    const Band band = bands.band(i);
-    for (int64_t x = 0; x < grid.columns; x += kLanes<T>) {
-      Strip<T, Step> strip(source, nine, x, grid.columns);
-      strip.ask_for(band.ahead);
-      const int left = static_cast<int>(min_of<int64_t>(kLanes<T>, grid.columns - x));
-      go_down(strip, plane, nine.dy, band,
-              [&](int64_t y, const Vec<T>(&a)[3], const Vec<T>(&b)[3], const Vec<T>(&c)[3])
-                  __attribute__((always_inline)) {
-                    const T* const row = g + y * grid.columns + x;
-                    __builtin_prefetch(row + band.ahead_of_grid);
-                    const Vec<T> v = load_n(row, left);
+  each_row<Step>(plane, source, grid, nine, bands,
+                 [&](const StripRow& at, const Vec<T>(&a)[3], const Vec<T>(&b)[3], const Vec<T>(&c)[3])
+                     __attribute__((always_inline)) {
+                       const T* const row = g + at.y * grid.columns + at.x;
+                       __builtin_prefetch(row + at.ahead);
+                       const Vec<T> v = load_n(row, at.columns);
 #pragma GCC unroll 3
-                    for (int t = 0; t < 3; ++t) {
-                      sum[t] += v * a[t];
-                      sum[t + 3] += v * b[t];
-                      sum[t + 6] += v * c[t];
-                    }
-                  });
-    }
-  }
+                       for (int t = 0; t < 3; ++t) {
+                         sum[t] += v * a[t];
+                         sum[t + 3] += v * b[t];
+                         sum[t + 6] += v * c[t];
+                       }
+                     });
 #pragma GCC unroll 9
   for (int t = 0; t < 9; ++t) store(sums + t * kLanes<T>, sum[t]);
 }

@@ -25,13 +25,6 @@ ATHANOR_ALWAYS_INLINE Vec<T> first_lanes_or(const Vec<T>& v, int n, T other) {
   return lane < count ? v : splat<T>(other);
 }
 
-/** f(i, lanes) for the vectors of a row. */
-template <class T, class F>
-ATHANOR_ALWAYS_INLINE void row_vectors(int64_t n, const F& f) {
-  int64_t i = 0;
-  for (; i + kLanes<T> <= n; i += kLanes<T>) f(i, kLanes<T>);
-  if (i < n) f(i, static_cast<int>(n - i));
-}
 template <class T>
 ATHANOR_ALWAYS_INLINE Vec<T> load_lanes_of(const T* p, int lanes) {
   return lanes == kLanes<T> ? load(p) : load_n(p, lanes);

@@ -210,18 +210,10 @@ struct Upstream {
   }
 };
 
-/** each(place, lanes) for the vectors of a row. */
-template <class T, class F>
-ATHANOR_ALWAYS_INLINE void each_vector(int64_t n, const F& each) {
-  int64_t i = 0;
-  for (; i + kLanes<T> <= n; i += kLanes<T>) each(i, kLanes<T>);
-  if (i < n) each(i, static_cast<int>(n - i));
-}
-
 /** out = what Affine makes of x, plus a residual, or the floor where that is below. */
 template <class T>
 ATHANOR_ALWAYS_INLINE void affine_sum_row(int64_t n, T* out, const T* x, const T* residual, const Upstream<T>& up) {
-  each_vector<T>(n, [&](int64_t i, int lanes) {
+  row_vectors<T>(n, [&](int64_t i, int lanes) {
     const Vec<T> y = (load_n(x + i, lanes) - up.mean) * up.scale + up.shift + load_n(residual + i, lanes);
     store_n(out + i, y < up.floor ? up.floor : y, lanes);
   });
@@ -230,7 +222,7 @@ ATHANOR_ALWAYS_INLINE void affine_sum_row(int64_t n, T* out, const T* x, const T
 template <class T>
 ATHANOR_ALWAYS_INLINE void masked_row(int64_t n, T* to, const T* g, const T* x, const T* residual,
                                       const Upstream<T>& up) {
-  each_vector<T>(n, [&](int64_t i, int lanes) {
+  row_vectors<T>(n, [&](int64_t i, int lanes) {
     fetch_ahead(x + i), fetch_ahead(g + i), fetch_ahead(residual + i);
     const Vec<T> y = (load_n(x + i, lanes) - up.mean) * up.scale + up.shift + load_n(residual + i, lanes);
     store_n(to + i, y <= up.floor ? Vec<T>{} : load_n(g + i, lanes), lanes);

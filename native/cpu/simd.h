@@ -72,6 +72,14 @@ ATHANOR_ALWAYS_INLINE void store_n(T* p, Vec<T> v, int n) {
 }
 #endif
 
+/** f(i, lanes) for the vectors of a row of n numbers: all lanes, but for the last where numbers are left. */
+template <class T, class F>
+ATHANOR_ALWAYS_INLINE void row_vectors(int64_t n, const F& f) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) f(i, kLanes<T>);
+  if (i < n) f(i, static_cast<int>(n - i));
+}
+
 /** Lanes [from, to) of what lies at p, zeros around them; memory outside of these lanes is never accessed. */
 template <class T>
 ATHANOR_ALWAYS_INLINE Vec<T> load_between(const T* p, int from, int to) {

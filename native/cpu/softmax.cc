@@ -22,14 +22,19 @@ void maxima(int64_t lines, int64_t n, const T* x, int64_t step, T* max) {
   }
 }
 
+/** each(first, k, max, sum) for the rows that exp takes at a time, k from `first` on, with room for what it finds. */
+template <class T, class F>
+ATHANOR_ALWAYS_INLINE void each_tile(int64_t rows, int64_t n, const F& each) {
+  const int64_t together = rows_together<T>(n);
+  T max[kExpTile<T>];
+  double sum[kExpTile<T>];
+  for (int64_t first = 0; first < rows; first += together) each(first, min_of(together, rows - first), max, sum);
+}
+
 struct Softmax {  // out = exp(x - max) / sum
   template <class T>
   static __attribute__((noinline)) void rows(int64_t rows, int64_t n, T* const* p, const int64_t* apart) {
-    const int64_t together = rows_together<T>(n);
-    T max[kExpTile<T>];
-    double sum[kExpTile<T>];
-    for (int64_t first = 0; first < rows; first += together) {
-      const int64_t k = min_of(together, rows - first);
+    each_tile<T>(rows, n, [&](int64_t first, int64_t k, T* max, double* sum) {
       T* out = p[0] + first * apart[0];
       exp_rows(k, n, out, apart[0], static_cast<const T*>(p[1]) + first * apart[1], apart[1], max, sum);
       for (int64_t r = 0; r < k; ++r, out += apart[0]) {
@@ -37,7 +42,7 @@ struct Softmax {  // out = exp(x - max) / sum
         row_vectors<T>(
             n, [&](int64_t i, int lanes) { store_lanes_of(out + i, load_lanes_of(out + i, lanes) * scale, lanes); });
       }
-    }
+    });
   }
 
   template <class T>
@@ -66,11 +71,7 @@ struct Softmax {  // out = exp(x - max) / sum
 struct LogSoftmax {  // out = x - max - log(sum of exp(x - max))
   template <class T>
   static __attribute__((noinline)) void rows(int64_t rows, int64_t n, T* const* p, const int64_t* apart) {
-    const int64_t together = rows_together<T>(n);
-    T max[kExpTile<T>];
-    double sum[kExpTile<T>];
-    for (int64_t first = 0; first < rows; first += together) {
-      const int64_t k = min_of(together, rows - first);
+    each_tile<T>(rows, n, [&](int64_t first, int64_t k, T* max, double* sum) {
       T* out = p[0] + first * apart[0];
       const T* x = p[1] + first * apart[1];
       exp_rows<T>(k, n, nullptr, 0, x, apart[1], max, sum);
@@ -81,7 +82,7 @@ struct LogSoftmax {  // out = x - max - log(sum of exp(x - max))
         row_vectors<T>(
             n, [&](int64_t i, int lanes) { store_lanes_of(out + i, load_lanes_of(x + i, lanes) - high - low, lanes); });
       }
-    }
+    });
   }
 
   template <class T>
