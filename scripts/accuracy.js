@@ -6,21 +6,18 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const readline = require('node:readline');
-const { parseArgs } = require('node:util');
 const { prepare } = require('./lib/prepare.js');
-const { root } = require('./lib/run.js');
+const { root, parseOptions } = require('./lib/run.js');
 
 const json = path.join(root, 'docs', 'accuracy.json');
 const page = path.join(root, 'docs', 'accuracy.md');
 const marked = /(<!-- accuracy: (float32|float64) -->)[\s\S]*?(<!-- end of accuracy -->)/g;
 
-const { values: options } = parseArgs({
-  options: {
-    all: { type: 'boolean', default: false },
-    stride: { type: 'string', default: '257' },
-    op: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
+const options = parseOptions(__filename, {
+  all: { type: 'boolean', default: false },
+  stride: { type: 'string', default: '257' },
+  op: { type: 'string' },
+  write: { type: 'boolean', default: false },
 });
 
 /** A table of the results of one dtype: the largest distance at each level, and what is promised. */

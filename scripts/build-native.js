@@ -4,13 +4,11 @@
 // Environment: ATHANOR_CMAKE_ARGS (more -D options), ATHANOR_JOBS (compile jobs), CXX.
 const { requireNode } = require('./lib/tools.js');
 requireNode();
-const { parseArgs } = require('node:util');
 const { buildNative } = require('./lib/native.js');
+const { parseOptions } = require('./lib/run.js');
 
-const { values } = parseArgs({
-  options: {
-    config: { type: 'string', default: 'Release' },
-    arch: { type: 'string', default: process.env.npm_config_arch || process.arch },
-  },
+const { config, arch } = parseOptions(__filename, {
+  config: { type: 'string', default: 'Release' },
+  arch: { type: 'string', default: process.env.npm_config_arch || process.arch },
 });
-buildNative(values);
+buildNative({ config, arch });

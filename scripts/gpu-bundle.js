@@ -6,15 +6,14 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { parseArgs } = require('node:util');
 const { prepare } = require('./lib/prepare.js');
-const { root, fail, run, say, firstLine } = require('./lib/run.js');
+const { root, fail, run, say, firstLine, parseOptions } = require('./lib/run.js');
 
 const BUILT = ['dist', 'build/Release', 'build/benchmarks', 'build/examples'];
 const NOT_RUN = ['@biomejs', 'clang-format-node', 'typescript', '.cache', '.bin'];
 
-const { values: options } = parseArgs({
-  options: { packer: { type: 'string', default: path.join(root, '../shared/gpu/bundle.sh') } },
+const options = parseOptions(__filename, {
+  packer: { type: 'string', default: path.join(root, '../shared/gpu/bundle.sh') },
 });
 if (!fs.existsSync(options.packer)) fail(`there is no ${options.packer}; --packer names the script that packs`);
 if (process.platform !== 'linux') fail('what is built here runs on this system, and the bundle is for Linux');

@@ -22,9 +22,8 @@
 // Without a GPU it prints `skipped: no GPU` and why, and exits with 0.
 const fs = require('node:fs');
 const path = require('node:path');
-const { parseArgs } = require('node:util');
 const { prepare } = require('./lib/prepare.js');
-const { root, fail, say, firstLine } = require('./lib/run.js');
+const { root, fail, say, firstLine, parseOptions } = require('./lib/run.js');
 const { NONE, add, finish } = require('./lib/counts.js');
 const { catchInterrupts, isInterrupted } = require('./lib/watch.js');
 const { readReport, writeReport, mergeReports, differenceOf } = require('./lib/gpu-report.js');
@@ -32,41 +31,15 @@ const parts = require('./lib/gpu-parts.js');
 
 const PARTS = Object.keys(parts);
 
-/** The comment at the top of this file, down to its empty line. */
-function usage() {
-  const text = fs.readFileSync(__filename, 'utf8').split('\n');
-  const from = text.findIndex((line) => line.startsWith('//'));
-  const lines = text.slice(
-    from,
-    text.findIndex((line, i) => i > from && !line.startsWith('//')),
-  );
-  return lines.map((line) => line.replace(/^\/\/ ?/, '')).join('\n');
-}
-
-function parseOptions() {
-  try {
-    return parseArgs({
-      options: {
-        help: { type: 'boolean', short: 'h', default: false },
-        only: { type: 'string', default: PARTS.join(',') },
-        groups: { type: 'string' },
-        quick: { type: 'boolean', default: false },
-        minutes: { type: 'string' },
-        resume: { type: 'boolean', default: false },
-        json: { type: 'string', default: 'benchmarks/results/gpu.json' },
-        merge: { type: 'string' },
-      },
-    }).values;
-  } catch (error) {
-    return fail(`${error.message}; --help lists the options`);
-  }
-}
-
-const options = parseOptions();
-if (options.help) {
-  console.log(usage());
-  process.exit(0);
-}
+const options = parseOptions(__filename, {
+  only: { type: 'string', default: PARTS.join(',') },
+  groups: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  minutes: { type: 'string' },
+  resume: { type: 'boolean', default: false },
+  json: { type: 'string', default: 'benchmarks/results/gpu.json' },
+  merge: { type: 'string' },
+});
 const wanted = options.only.split(',');
 const unknown = wanted.filter((part) => !PARTS.includes(part));
 if (unknown.length > 0) fail(`no such part: ${unknown.join(', ')}; there are ${PARTS.join(', ')}`);

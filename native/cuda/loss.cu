@@ -76,13 +76,14 @@ __device__ __forceinline__ void cross_entropy_position(const G& group, const Pos
     T scores[E];
     share.load(scores, x, p.step, first, m::Limits<T>::low);
     line.take(scores);
-    if (!Smooth) continue;
+    if constexpr (Smooth) {
 #pragma unroll
-    for (int k = 0; k < E; ++k) {
-      const int64_t c = share.index(first, k);
-      if (!share.inside(c)) continue;
-      weighted += p.weight[c] * static_cast<double>(scores[k]);
-      all_weights += p.weight[c];
+      for (int k = 0; k < E; ++k) {
+        const int64_t c = share.index(first, k);
+        if (!share.inside(c)) continue;
+        weighted += p.weight[c] * static_cast<double>(scores[k]);
+        all_weights += p.weight[c];
+      }
     }
   }
   line.settle(group);

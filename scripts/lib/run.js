@@ -1,5 +1,6 @@
 'use strict';
-// Starting other programs, and ending with one clear message.
+// Starting other programs, reading a script's own options, and ending with one clear message.
+const fs = require('node:fs');
 const path = require('node:path');
 const { spawnSync } = require('node:child_process');
 
@@ -38,4 +39,25 @@ function packageFile(name, file) {
   }
 }
 
-module.exports = { root, fail, say, run, firstLine, packageFile };
+/**
+ * The options of the script `file`, described as for parseArgs. A wrong one ends the process; --help prints the comment that
+ * the script begins with.
+ */
+function parseOptions(file, options) {
+  const { parseArgs } = require('node:util'); // unknown to versions of Node that are told to be too old
+  const help = { type: 'boolean', short: 'h', default: false };
+  let values;
+  try {
+    values = parseArgs({ options: { ...options, help } }).values;
+  } catch (error) {
+    fail(`${error.message}; --help says more`);
+  }
+  if (!values.help) return values;
+  const lines = fs.readFileSync(file, 'utf8').split('\n');
+  const from = lines.findIndex((line) => line.startsWith('//'));
+  const to = lines.findIndex((line, i) => i > from && !line.startsWith('//'));
+  for (const line of lines.slice(from, to)) console.log(line.replace(/^\/\/ ?/, ''));
+  process.exit(0);
+}
+
+module.exports = { root, fail, say, run, firstLine, packageFile, parseOptions };

@@ -64,7 +64,7 @@ test('help and wrong options', async () => {
   expect(help.text).toMatch(/^`npm run gpu`: .*--only PARTS.*--help .*exits with 0\.\n$/s);
   expect(help.status).toBe(0);
   const refused = [
-    [['--nonsense'], /^athanor: Unknown option '--nonsense'.*; --help lists the options\n$/],
+    [['--nonsense'], /^athanor: Unknown option '--nonsense'.*; --help says more\n$/],
     [['--only', 'roofs,nonsense'], /^athanor: no such part: nonsense; there are tests, /],
     [['--minutes', 'x'], /^athanor: --minutes must be a number above 0: "x"\n$/],
   ] as const;
