@@ -63,7 +63,7 @@ const Shape kShapes[] = {
     {2, 1, 2, 3, 1, 33, 1, 7, {1, 1}, {0, 3, 0, 3}, {1, 1}},    // one-dimensional
     {1, 1, 2, 3, 9, 9, 3, 3, {5, 4}, {0, 0, 0, 0}, {1, 1}},     // a stride that skips rows altogether
     // Padded rows so long that offsets from row to row have more than 32 bits.
-    {1, 1, 17, 17, 1, 1, 1, 2, {1, 1}, {1024, 1 << 23, 1024, 1 << 23}, {1, 1 << 24}},
+    {1, 1, 17, 17, 1, 1, 1, 2, {1, 1}, {1024, 0, 1024, 1 << 24}, {1, 1 << 24}},
 };
 
 template <class T>
