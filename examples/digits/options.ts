@@ -1,3 +1,5 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { DeviceName } from 'athanor';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
@@ -42,6 +44,14 @@ function deviceName(value: string): DeviceName {
   return value as DeviceName;
 }
 
+/** A folder, or a place where one can be made. */
+function folder(value: string): string {
+  let there = resolve(value);
+  while (!existsSync(there)) there = dirname(there);
+  if (!statSync(there).isDirectory()) throw new InvalidArgumentError(`${there} is a file.`);
+  return value;
+}
+
 function command(): Command {
   const rates = Object.entries(RATES)
     .map(([name, rate]) => `${rate} for ${name}`)
@@ -65,7 +75,9 @@ function command(): Command {
     )
     .option('--data <dir>', 'folder with the four files of MNIST (default: $ATHANOR_DATA/mnist, else the user cache)')
     .addOption(new Option('--limit <n>', 'learn from the first n digits only').argParser(wholeNumber(1, 60_000)))
-    .option('--out <dir>', 'folder for the results (default: runs/ and the time and model)')
+    .addOption(
+      new Option('--out <dir>', 'folder for the results (default: runs/ and the time and model)').argParser(folder),
+    )
     .option('--json', 'print one JSON line with the result to stdout, all else to stderr', false)
     .addHelpText(
       'after',

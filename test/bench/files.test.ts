@@ -63,6 +63,7 @@ test('help and mistakes in the arguments come before kernels are compiled', () =
   for (const [script, args, message] of [
     ['bench', ['--only', 'nonsense'], /'nonsense' is invalid. groups are /],
     ['start', ['--epochs', '0'], /'0' is invalid\. Allowed are whole numbers from 1 to 10000\./],
+    ['start', ['--out', join(folder.write('taken', ''), 'run')], /taken is a file\./],
   ] as const) {
     const { status, stdout, stderr } = start(script, ...args);
     expect(stderr).toMatch(message);
