@@ -144,26 +144,33 @@ void run_line_map(const Call& c) {
   if (!make_line_walk<N>(c, &walk)) return;
   const LineOperands<T> all{c.out[0].as<T>(), {c.in[0].as<const T>(), c.in[N - 2].as<const T>()}};
   const int64_t n = walk.length;
+  // Held lines of float64 are twice the registers and several times the text, for a type that few compute in here: only
+  // the shortest are held.
+  constexpr bool few = sizeof(T) == 8;
   if (lines_are_columns(walk)) {
     const dim3 grid((walk.lines + kColumns - 1) / kColumns), block(kColumns, kColumnRows);
-    if (n <= 32 * kColumnRows)
-      launch(c, map_columns<K, 32, true, T, N>, grid, block, 0, walk, all);
-    else
-      launch(c, map_columns<K, 8, false, T, N>, grid, block, 0, walk, all);
-    return;
+    if constexpr (!few)
+      if (n <= 32 * kColumnRows) return launch(c, map_columns<K, 32, true, T, N>, grid, block, 0, walk, all);
+    return launch(c, map_columns<K, 8, false, T, N>, grid, block, 0, walk, all);
   }
   const int off = line_offset<V>(walk, all);
   const int64_t held = n + (off < 0 ? 0 : off < V ? off : V - 1);
-  if (off >= 0) {
-    if (held <= 8 * 8) return launch_rows<K, 8, 8, V, true>(c, walk, all);
-    if (held <= 32 * 8) return launch_rows<K, 32, 8, V, true>(c, walk, all);
-    if (held <= 32 * 32) return launch_rows<K, 32, 32, V, true>(c, walk, all);
-    if (held <= 256 * 32) return launch_rows<K, 256, 32, V, true>(c, walk, all);
-    return launch_rows<K, 256, 16, V, false>(c, walk, all);
+  if constexpr (few) {
+    if (off >= 0 && held <= 32 * 8) return launch_rows<K, 32, 8, V, true>(c, walk, all);
+    if (off >= 0) return launch_rows<K, 256, 8, V, false>(c, walk, all);
+    return launch_rows<K, 256, 8, 1, false>(c, walk, all);
+  } else {
+    if (off >= 0) {
+      if (held <= 8 * 8) return launch_rows<K, 8, 8, V, true>(c, walk, all);
+      if (held <= 32 * 8) return launch_rows<K, 32, 8, V, true>(c, walk, all);
+      if (held <= 32 * 32) return launch_rows<K, 32, 32, V, true>(c, walk, all);
+      if (held <= 256 * 32) return launch_rows<K, 256, 32, V, true>(c, walk, all);
+      return launch_rows<K, 256, 16, V, false>(c, walk, all);
+    }
+    if (held <= 32 * 8) return launch_rows<K, 32, 8, 1, true>(c, walk, all);
+    if (held <= 256 * 32) return launch_rows<K, 256, 32, 1, true>(c, walk, all);
+    launch_rows<K, 256, 16, 1, false>(c, walk, all);
   }
-  if (held <= 32 * 8) return launch_rows<K, 32, 8, 1, true>(c, walk, all);
-  if (held <= 256 * 32) return launch_rows<K, 256, 32, 1, true>(c, walk, all);
-  launch_rows<K, 256, 16, 1, false>(c, walk, all);
 }
 
 }  // namespace cuda

@@ -124,12 +124,17 @@ __global__ void __launch_bounds__(kLineThreads) norm_back_held(NormBackward<T, K
   });
 }
 
-/** Starts whichever of the kernels holds sets of `size`; false where none does. `V`-wide accesses where `vectors`. */
+/**
+ * Starts whichever of the kernels holds sets of `size`; false where none does. Of float64 only short ones are held:
+ * long ones take twice the registers, and much of the module's text for a type that few compute in here. `V`-wide
+ * accesses where `vectors`.
+ */
 template <template <int, int, int> class Kernels, class T, class J>
 bool launch_held(const Call& c, const J& job, const NormParameters<T>& parameters, bool vectors) {
   constexpr int V = kVector<T>;
+  constexpr bool few = sizeof(T) == 8;
   const int64_t sets = job.sets.sets, room = job.sets.size + (vectors ? V - 1 : 0);
-  if (room > kHeld) return false;
+  if (room > (few ? 8 * kWarp : kHeld)) return false;
   if (sets == 0) return true;
   const auto start = [&](void (*kernel)(J, NormParameters<T>), int threads) {
     const int64_t together = kLineThreads / threads;
@@ -137,10 +142,14 @@ bool launch_held(const Call& c, const J& job, const NormParameters<T>& parameter
            parameters);
     return true;
   };
-  if (vectors && room <= 8 * kWarp) return start(Kernels<kWarp, 8, V>::of(job), kWarp);
-  if (room <= 32 * kWarp)
-    return start(vectors ? Kernels<kWarp, 32, V>::of(job) : Kernels<kWarp, 32, 1>::of(job), kWarp);
-  return start(vectors ? Kernels<kLineThreads, 32, V>::of(job) : Kernels<kLineThreads, 32, 1>::of(job), kLineThreads);
+  if constexpr (few) {
+    return start(vectors ? Kernels<kWarp, 8, V>::of(job) : Kernels<kWarp, 8, 1>::of(job), kWarp);
+  } else {
+    if (vectors && room <= 8 * kWarp) return start(Kernels<kWarp, 8, V>::of(job), kWarp);
+    if (room <= 32 * kWarp)
+      return start(vectors ? Kernels<kWarp, 32, V>::of(job) : Kernels<kWarp, 32, 1>::of(job), kWarp);
+    return start(vectors ? Kernels<kLineThreads, 32, V>::of(job) : Kernels<kLineThreads, 32, 1>::of(job), kLineThreads);
+  }
 }
 
 template <int Threads, int E, int V>
